@@ -18,6 +18,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from helpers import fast
+
 __all__ = [
     "softmax", "scaled_dot_product_attention", "causal_mask", "padding_mask",
     "split_heads", "merge_heads", "MultiHeadAttention",
@@ -40,16 +42,18 @@ def softmax(scores: np.ndarray, axis: int = -1) -> np.ndarray:
     scores = _numbers(scores, "scores")
     if scores.ndim == 0:
         raise ValueError("softmax needs at least one axis of scores, and got a single number")
+    if isinstance(axis, (bool, np.bool_)) or not isinstance(axis, (int, np.integer)):
+        raise TypeError(f"axis must be a whole number, and got {axis!r}")
     if not -scores.ndim <= axis < scores.ndim:
         raise ValueError(f"axis {axis} does not exist: the scores have shape {scores.shape}")
     if scores.shape[axis] == 0:
         raise ValueError(f"there is nothing to choose from: axis {axis} of shape {scores.shape} is empty")
-    weights = np.array(scores, dtype=_working_type(scores), order="C")  # a copy: the input stays as it is
-    _softmax_in_place(weights, axis)
+    weights = np.array(scores, dtype=_working_type(scores.dtype), order="C")  # a copy: the input stays as it is
+    fast.softmax_in_place(weights, axis)
     return weights.astype(scores.dtype, copy=False)
 
 
-def scaled_dot_product_attention(queries, keys, values, mask=None, scale=None):
+def scaled_dot_product_attention(queries, keys, values, mask=None, scale=None, need_weights=True):
     """softmax(Q Kᵀ / √d_k) V: every query looks at every key and takes a weighted sum of the values.
 
     A mask is boolean, and True means *may attend*. A query that may attend to
@@ -60,6 +64,8 @@ def scaled_dot_product_attention(queries, keys, values, mask=None, scale=None):
     values:  (..., n_keys, d_v)
     mask:    broadcasts to (..., n_queries, n_keys), boolean
     scale:   what the scores are multiplied by; 1/√d_k unless given
+    need_weights: False gives None for the weights. They are then never all in memory at once:
+             the memory needed grows with n_keys, not with n_queries · n_keys
     returns: output (..., n_queries, d_v) and weights (..., n_queries, n_keys)
 
     Source: Vaswani et al. 2017, equation 1.
@@ -70,21 +76,26 @@ def scaled_dot_product_attention(queries, keys, values, mask=None, scale=None):
     array([[0.8808, 0.1192]])
     """
     queries, keys, values = _numbers(queries, "queries"), _numbers(keys, "keys"), _numbers(values, "values")
-    _check_attention_shapes(queries, keys, values)
+    leading = _check_attention_shapes(queries, keys, values)
     scale = _scale(scale, queries.shape[-1])
-    result_type = np.result_type(queries, keys, values)
-    working_type = _working_type(np.empty(0, result_type))
-    queries, keys, values = (x.astype(working_type, copy=False) for x in (queries, keys, values))
-
-    scores = (queries * working_type.type(scale)) @ keys.swapaxes(-1, -2)  # (..., n_queries, n_keys)
     if mask is not None:
-        mask = _mask(mask, scores.shape)
-        if np.broadcast_shapes(mask.shape, scores.shape) != scores.shape:
-            scores = np.array(np.broadcast_to(scores, np.broadcast_shapes(mask.shape, scores.shape)))
-        np.copyto(scores, -np.inf, where=~mask)
-    weights = _softmax_in_place(scores, axis=-1)
-    output = weights @ values                                               # (..., n_queries, d_v)
-    return output.astype(result_type, copy=False), weights.astype(result_type, copy=False)
+        mask = _mask(mask, (*leading, queries.shape[-2], keys.shape[-2]))
+    result_type = np.result_type(queries, keys, values)
+    working_type = _working_type(result_type)
+    queries, keys, values = (x.astype(working_type, copy=False) for x in (queries, keys, values))
+    output, weights = _attend(queries * working_type.type(scale), keys, values, mask, need_weights)
+    return output.astype(result_type, copy=False), weights.astype(result_type, copy=False) if need_weights else None
+
+
+def _attend(queries, keys, values, mask, need_weights, output=None):
+    """The formula, for queries that have been scaled: n · d_k numbers instead of n · n scores."""
+    if fast.is_long(queries, keys):
+        return fast.attend(queries, keys, values, mask, need_weights, output)
+    scores = queries @ keys.swapaxes(-1, -2)                                # (..., n_queries, n_keys)
+    if mask is not None:
+        scores = np.where(mask, scores, scores.dtype.type(-np.inf))
+    weights = fast.softmax_in_place(scores)
+    return np.matmul(weights, values, out=output), weights                  # (..., n_queries, d_v)
 
 
 def causal_mask(n_queries: int, n_keys: int | None = None) -> np.ndarray:
@@ -209,6 +220,13 @@ class MultiHeadAttention:
         if self.w_o.shape != self.w_v.shape[::-1]:
             raise ValueError(f"w_o must have the shape (n_heads · d_v, d_model) = {self.w_v.shape[::-1]}, and got {self.w_o.shape}")
 
+        tiles = {name: fast.tiles(getattr(self, f"w_{name}")) for name in "qkvo"}
+        if self.w_v.shape == self.w_k.shape:
+            tiles["qkv"] = np.concatenate([tiles.pop(name) for name in "qkv"])
+            tiles.update(zip("qkv", np.split(tiles["qkv"], 3)))
+        object.__setattr__(self, "_tiles", tiles)
+        object.__setattr__(self, "_type", np.result_type(self.w_q, self.w_k, self.w_v, self.w_o))
+
     @property
     def d_model(self) -> int:
         return self.w_q.shape[0]
@@ -225,17 +243,19 @@ class MultiHeadAttention:
     def n_parameters(self) -> int:
         return sum(matrix.size for matrix in (self.w_q, self.w_k, self.w_v, self.w_o))
 
-    def __call__(self, x, context=None, mask=None):
+    def __call__(self, x, context=None, mask=None, need_weights=True):
         """Run every head on x and mix what they found.
 
         x:       (..., n_queries, d_model)
         context: (..., n_keys, d_model); x itself unless given (cross-attention when given)
         mask:    broadcasts to (..., n_queries, n_keys), the same for every head, or, with one
                  axis more than x, to (..., n_heads, n_queries, n_keys); True = may attend
+        need_weights: False gives None for the weights, and long inputs need far less memory
         returns: output (..., n_queries, d_model) and weights (..., n_heads, n_queries, n_keys)
         """
-        values, weights = self._run(x, context, mask)
-        return merge_heads(values) @ self.w_o, weights
+        found, weights, result_type = self._run(x, context, mask, need_weights)
+        output = fast.times_tiles(found, self._tiles["o"], found.dtype)
+        return output.astype(result_type, copy=False), weights.astype(result_type, copy=False) if need_weights else None
 
     def heads(self, x, context=None, mask=None):
         """What each head writes into the output: their sum is the output.
@@ -243,20 +263,36 @@ class MultiHeadAttention:
         x, context, mask: as for a call
         returns: (..., n_heads, n_queries, d_model)
         """
-        values, _ = self._run(x, context, mask)                             # (..., n_heads, n_queries, d_v)
-        return values @ self.w_o.reshape(self.n_heads, self.d_v, self.d_model)
+        found, _, result_type = self._run(x, context, mask, need_weights=False)
+        w_o = self.w_o.reshape(self.n_heads, self.d_v, self.d_model).astype(found.dtype, copy=False)
+        return (split_heads(found, self.n_heads) @ w_o).astype(result_type, copy=False)
 
-    def _run(self, x, context, mask):
+    def _run(self, x, context, mask, need_weights):
+        """What the heads found, side by side: (..., n_queries, n_heads · d_v); their weights; the result's type."""
         x = self._words(x, "x")
         context = x if context is None else self._words(context, "context")
-        if mask is not None and np.ndim(mask) <= max(x.ndim, context.ndim) and np.ndim(mask) >= 2:
-            mask = np.asarray(mask)[..., None, :, :]                        # the same mask for every head
-        return scaled_dot_product_attention(
-            split_heads(x @ self.w_q, self.n_heads),                        # (..., n_heads, n_queries, d_k)
-            split_heads(context @ self.w_k, self.n_heads),
-            split_heads(context @ self.w_v, self.n_heads),
-            mask,
-        )
+        leading = _leading(x=x, context=context)
+        if context.shape[-2] == 0:
+            raise ValueError(f"there must be at least one key, and the context has the shape {context.shape}")
+        if mask is not None:
+            given = np.asarray(mask)
+            mask = given[..., None, :, :] if 2 <= given.ndim <= max(x.ndim, context.ndim) else given     # one mask for every head
+            mask = _mask(mask, (*leading, self.n_heads, x.shape[-2], context.shape[-2]), given.shape)
+            leading = np.broadcast_shapes((*leading, 1), mask.shape[:-2])[:-1]
+        result_type = np.result_type(x.dtype, context.dtype, self._type)
+        queries, keys, values = self._project(x, context, _working_type(result_type))
+        queries *= queries.dtype.type(1 / math.sqrt(self.d_k))
+        found = np.empty((*leading, x.shape[-2], self.n_heads * self.d_v), queries.dtype)
+        _, weights = _attend(queries, keys, values, mask, need_weights, output=split_heads(found, self.n_heads))
+        return found, weights, result_type
+
+    def _project(self, x, context, dtype):
+        """Every head's queries, keys and values: (..., n_heads, n, d_k or d_v)."""
+        h = self.n_heads
+        if x is context and "qkv" in self._tiles:                           # one product for all three
+            heads = split_heads(fast.times_tiles(x, self._tiles["qkv"], dtype), 3 * h)
+            return heads[..., :h, :, :], heads[..., h:2 * h, :, :], heads[..., 2 * h:, :, :]
+        return [split_heads(fast.times_tiles(words, self._tiles[name], dtype), h) for words, name in ((x, "q"), (context, "k"), (context, "v"))]
 
     def _words(self, x, name):
         x = _numbers(x, name)
@@ -285,19 +321,6 @@ class MultiHeadAttention:
                    matrix(d_model, n_heads * d_v), matrix(n_heads * d_v, d_model), n_heads)
 
 
-def _softmax_in_place(scores, axis):
-    largest = scores.max(axis=axis, keepdims=True)
-    if not (largest < np.inf).all():                                        # NaN is not below infinity either
-        raise ValueError("scores must be finite or -inf, and some are NaN or +inf")
-    np.maximum(largest, np.finfo(scores.dtype).min, out=largest)            # a row of all -inf: -inf - min stays -inf
-    scores -= largest
-    np.exp(scores, out=scores)
-    total = scores.sum(axis=axis, keepdims=True)
-    total[total == 0] = 1                                                   # such a row keeps its zeros
-    scores /= total
-    return scores
-
-
 def _numbers(x, name):
     x = np.asarray(x)
     if x.dtype.kind == "f":
@@ -308,8 +331,8 @@ def _numbers(x, name):
     raise TypeError(f"{name} must be real numbers, and got {kind}")
 
 
-def _working_type(x):
-    return np.dtype(np.float32) if x.dtype == np.float16 else x.dtype
+def _working_type(dtype):
+    return np.dtype(np.float32) if dtype == np.float16 else dtype
 
 
 def _count(value, name):
@@ -323,15 +346,21 @@ def _count(value, name):
 def _scale(scale, d_k):
     if scale is None:
         return 1 / math.sqrt(d_k)
-    if isinstance(scale, (bool, np.bool_)) or np.ndim(scale) or not isinstance(scale, (int, float, np.number, np.ndarray)):
+    kind = "" if isinstance(scale, str) or np.ndim(scale) else np.asarray(scale).dtype.kind
+    if isinstance(scale, int) and not isinstance(scale, bool):
+        kind = "i"                                                          # however large
+    if kind not in ("i", "u", "f"):
         raise TypeError(f"scale must be one number, and got {scale!r}")
-    scale = float(scale)
+    try:
+        scale = float(scale)
+    except OverflowError:
+        raise ValueError("scale must be finite, and got a whole number too large for a float") from None
     if not math.isfinite(scale):
         raise ValueError(f"scale must be finite, and got {scale}")
     return scale
 
 
-def _mask(mask, shape):
+def _mask(mask, shape, given=None):
     mask = np.asarray(mask)
     if mask.dtype != bool:
         raise TypeError(f"mask must be boolean, True where a query may attend to a key, and got {mask.dtype}; for a mask of 0 and 1 write mask == 1")
@@ -340,7 +369,7 @@ def _mask(mask, shape):
     except ValueError:
         fits = False
     if not fits:
-        raise ValueError(f"mask must fit the scores (..., n_queries, n_keys) = {shape}, and got the shape {mask.shape}")
+        raise ValueError(f"mask must fit the scores (..., n_queries, n_keys) = {shape}, and got the shape {mask.shape if given is None else given}")
     return mask
 
 
@@ -354,7 +383,12 @@ def _check_attention_shapes(queries, keys, values):
         raise ValueError(f"every key needs a value, and there are {keys.shape[-2]} keys and {values.shape[-2]} values")
     if keys.shape[-2] == 0 or keys.shape[-1] == 0:
         raise ValueError(f"there must be at least one key with at least one number, and keys have the shape {keys.shape}")
+    return _leading(queries=queries, keys=keys, values=values)
+
+
+def _leading(**arrays):
+    shapes = {x.shape[:-2] for x in arrays.values()}
     try:
-        np.broadcast_shapes(queries.shape[:-2], keys.shape[:-2], values.shape[:-2])
+        return shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
     except ValueError:
-        raise ValueError(f"the leading axes do not broadcast: queries {queries.shape}, keys {keys.shape}, values {values.shape}") from None
+        raise ValueError("the leading axes do not broadcast: " + ", ".join(f"{name} {x.shape}" for name, x in arrays.items())) from None

@@ -1,0 +1,311 @@
+"""The named inputs of the course, read from the data folder.
+
+A file is checked against its checksum before it is used. Arrays that are
+handed out more than once are read-only: copy one before changing it.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from helpers.attention import MultiHeadAttention
+
+__all__ = [
+    "Example", "ThreeBoxes", "thinking_machines", "three_boxes", "sentence", "sentences",
+    "embed", "HAND_MADE", "hand_made", "hand_made_rules", "right_map", "facts", "six_ways",
+]
+
+_HERE = Path(__file__).parent
+_DATA = _HERE / "_data" if (_HERE / "_data").is_dir() else _HERE.parent / "data"   # installed, or in a checkout
+_GENERATED = ("thinking_machines.npz", "hand_made.npz", "hand_made.json", "SHA256SUMS")
+
+_CODE, _CONSTANT, _FIRST, _LAST, _CAPITAL = slice(64, 128), 128, 129, 130, 131    # rows 0 to 63 are the position
+_USED = 132                                                                       # the rest of a vector is zero
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """Words, their vectors x (n, d_model), and a layer of attention for them."""
+
+    words: tuple[str, ...]
+    x: np.ndarray = field(repr=False)
+    attention: MultiHeadAttention
+
+
+@dataclass(frozen=True, eq=False)
+class ThreeBoxes:
+    """Two words with queries, keys and values of three numbers each: (2, 3)."""
+
+    words: tuple[str, ...]
+    queries: np.ndarray
+    keys: np.ndarray
+    values: np.ndarray
+
+
+@lru_cache(maxsize=None)
+def thinking_machines() -> Example:
+    """Thinking and Machines with d_model = 512 and eight heads of d_k = 64: whole numbers, and ours.
+
+    Head 0 gives the scores 112 and 96 exactly, as the well-known pictures print
+    them. The numbers are made for the purpose, not learned by a model.
+
+    returns: words, x (2, 512), attention with n_heads = 8, all float64
+
+    Source of 112 and 96: Alammar 2018, The Illustrated Transformer.
+
+    >>> example = thinking_machines()
+    >>> queries, keys = example.x @ example.attention.w_q, example.x @ example.attention.w_k
+    >>> (queries[:, :64] @ keys[:, :64].T).astype(int)
+    array([[112,  96],
+           [ 88, 120]])
+    """
+    arrays = _arrays("thinking_machines.npz")
+    matrices = (arrays[name].astype(np.float64) for name in ("w_q", "w_k", "w_v", "w_o"))
+    return Example(("Thinking", "Machines"), _read_only(arrays["x"]), MultiHeadAttention(*matrices, n_heads=8))
+
+
+@lru_cache(maxsize=None)
+def three_boxes() -> ThreeBoxes:
+    """The same two scores with three numbers a vector, small enough to work out by hand.
+
+    returns: words, and queries, keys and values (2, 3), float64
+
+    >>> boxes = three_boxes()
+    >>> (boxes.queries @ boxes.keys.T).astype(int)
+    array([[112,  96],
+           [ 70,  78]])
+    """
+    boxes = json.loads(_read("three_boxes.json"))
+    return ThreeBoxes(tuple(boxes["words"]), *(_read_only(boxes[name]) for name in ("queries", "keys", "values")))
+
+
+def sentence(name: str) -> tuple[str, ...]:
+    """The words of one sentence of data/sentences.json.
+
+    >>> sentence("thinking")
+    ('Thinking', 'Machines')
+    """
+    known = sentences()
+    if name not in known:
+        raise ValueError(f"there is no sentence named {name!r}: the names are {', '.join(known)}")
+    return known[name]
+
+
+def sentences() -> dict[str, tuple[str, ...]]:
+    """Every sentence of data/sentences.json: its name, and its words.
+
+    >>> {name: len(words) for name, words in sentences().items()}
+    {'thinking': 2, 'cat': 7, 'tired': 12, 'wide': 12, 'fruit': 8, 'brand': 10, 'letter': 12, 'soup': 16}
+    """
+    return {name: tuple(entry["words"]) for name, entry in json.loads(_read("sentences.json")).items()}
+
+
+def embed(words: Sequence[str], d_model: int = 512) -> np.ndarray:
+    """Word vectors that anyone can read, for the hand-made heads.
+
+    0 to 63     1 at the word's position, so there may be 64 words
+    64 to 127   the word's code: 64 times +1 or -1, from the sha256 of its lowercase text
+    128         always 1
+    129, 130    1 for the first word, 1 for the last word
+    131         1 if the word starts with a capital letter
+    the rest    0
+
+    words:   1 to 64 strings
+    d_model: 132 to 4096
+    returns: (n, d_model), float64
+
+    >>> x = embed(["Thinking", "Machines", "thinking"])
+    >>> x.shape, bool((x[0, 64:128] == x[2, 64:128]).all())
+    ((3, 512), True)
+    """
+    words = _words(words)
+    _check_range(d_model, "d_model", _USED, 4096)                           # the layout needs the first 132 numbers
+    x = np.zeros((len(words), d_model))
+    x[range(len(words)), range(len(words))] = 1
+    x[:, _CODE] = [_code(word) for word in words]
+    x[:, _CONSTANT] = 1
+    x[0, _FIRST] = 1
+    x[-1, _LAST] = 1
+    x[:, _CAPITAL] = [word[:1].isupper() for word in words]
+    return x
+
+
+# Where a query should look. t is the query's position as a column, s the key's as a row; both broadcast.
+_RULES = {
+    "previous word": lambda words, t, s: s == t - 1,
+    "next word": lambda words, t, s: s == t + 1,
+    "same word": lambda words, t, s: np.array([[a.lower() == b.lower() for b in words] for a in words]),
+    "first word": lambda words, t, s: (s == 0) & (t >= 0),
+    "last word": lambda words, t, s: (s == len(words) - 1) & (t >= 0),
+    "itself": lambda words, t, s: s == t,
+    "two words back": lambda words, t, s: s == t - 2,
+    "every word evenly": lambda words, t, s: s + t >= 0,
+    "two words ahead": lambda words, t, s: s == t + 2,
+    "three words back": lambda words, t, s: s == t - 3,
+    "three words ahead": lambda words, t, s: s == t + 3,
+    "capitalised words": lambda words, t, s: np.array([word[:1].isupper() for word in words]) & (t >= 0),
+    "any word but itself": lambda words, t, s: s != t,
+    "both neighbours": lambda words, t, s: abs(s - t) == 1,
+    "words before": lambda words, t, s: s < t,
+    "words after": lambda words, t, s: s > t,
+}
+HAND_MADE: tuple[str, ...] = tuple(_RULES)
+
+
+def right_map(job: str, words: Sequence[str]) -> np.ndarray:
+    """Where each word should look if a head does this job: the answer, without any attention.
+
+    A row with several True shares its weight evenly among them. A word with
+    nothing to look at, such as the first word in search of the previous one,
+    looks at every word.
+
+    job: one of HAND_MADE
+    returns: (n, n), boolean, rows are queries
+
+    >>> right_map("previous word", ["a", "b", "c"]).astype(int)
+    array([[1, 1, 1],
+           [1, 0, 0],
+           [0, 1, 0]])
+    """
+    words = _words(words)
+    if job not in _RULES:
+        raise ValueError(f"there is no hand-made job {job!r}: the jobs are {', '.join(HAND_MADE)}")
+    positions = np.arange(len(words))
+    looks = _RULES[job](words, positions[:, None], positions)
+    return looks | ~looks.any(axis=1, keepdims=True)
+
+
+def hand_made(n_heads: int = 8, d_k: int = 64) -> MultiHeadAttention:
+    """Heads whose right answer is known: head i does the job HAND_MADE[i] on the vectors of embed.
+
+    A word that is looked for scores 64, which is 8 after the division by √64, and the others 0
+    ("same word": 128, and about ±16). So each row puts at least 0.99 of its weight where
+    right_map says for up to 16 words, and at least 0.97 for up to 64.
+
+    A head of d_k < 64 keeps its first d_k columns: it can tell apart only the first d_k
+    positions, and knows words by d_k signs. With d_k > 64 the other columns are zero, and the
+    queries are √(d_k / 64) times as large, so that the scores after the division stay as they were.
+
+    The value of a word is its code, and head i writes what it found into the 64 numbers from
+    64·(i mod 8) of the output. Heads 8 to 15 add to what heads 0 to 7 wrote.
+
+    n_heads: 1 to 16
+    d_k:     1 to 512; d_v is the same
+    returns: attention with d_model = 512, float64
+
+    >>> words = ["Thinking", "Machines", "think"]
+    >>> output, weights = hand_made(n_heads=3, d_k=64)(embed(words))
+    >>> weights[0].round(3)
+    array([[0.333, 0.333, 0.333],
+           [0.999, 0.   , 0.   ],
+           [0.   , 0.999, 0.   ]])
+    """
+    _check_range(n_heads, "n_heads", 1, len(HAND_MADE))
+    _check_range(d_k, "d_k", 1, 512)
+    return _hand_made(int(n_heads), int(d_k))
+
+
+def hand_made_rules() -> dict[str, str]:
+    """What each hand-made job does, as the end of a sentence that begins with "each word".
+
+    >>> hand_made_rules()["previous word"]
+    'looks at the word before it'
+    """
+    return {job["name"]: job["rule"] for job in json.loads(_read("hand_made.json"))}
+
+
+def facts() -> dict[str, tuple[int | float, str]]:
+    """The numbers that the text cites: key, and value with its source.
+
+    >>> facts()["picture_score_1"]
+    (112, 'Alammar 2018, The Illustrated Transformer')
+    """
+    rows = csv.DictReader(io.StringIO(_read("facts.csv").decode()))
+    return {row["key"]: (json.loads(row["value"]), row["source"]) for row in rows}
+
+
+def six_ways() -> dict[str, float]:
+    """How long the six ways of notebook 04 took in a stored run, relative to the fastest."""
+    rows = csv.DictReader(io.StringIO(_read("six_ways.csv").decode()))
+    return {row["way"]: float(row["time_relative_to_the_fastest"]) for row in rows}
+
+
+@lru_cache(maxsize=8)                                                       # a slider comes back to the same few heads
+def _hand_made(n_heads, d_k):
+    arrays, stored = _arrays("hand_made.npz"), list(hand_made_rules())
+    jobs = [stored.index(job) for job in HAND_MADE[:n_heads]]
+    kept = min(d_k, 64)
+    w_q, w_k, w_v = np.zeros((3, 512, n_heads, d_k))
+    w_o = np.zeros((n_heads, d_k, 512))
+    w_q[:_USED, :, :kept] = arrays["w_q"][jobs, :, :kept].swapaxes(0, 1) * max(1, d_k / 64) ** 0.5
+    w_k[:_USED, :, :kept] = arrays["w_k"][jobs, :, :kept].swapaxes(0, 1)
+    w_v[:_USED, :, :kept] = arrays["w_v"][:, None, :kept]                   # every head reads the same codes
+    for head in range(n_heads):
+        w_o[head, range(kept), 64 * (head % 8) + np.arange(kept)] = 1       # and writes them into its own place
+    sides = (matrix.reshape(512, n_heads * d_k) for matrix in (w_q, w_k, w_v))
+    return MultiHeadAttention(*sides, w_o.reshape(n_heads * d_k, 512), n_heads)
+
+
+@lru_cache(maxsize=4096)
+def _code(word):
+    digest = hashlib.sha256(word.lower().encode("utf-8", "surrogatepass")).digest()
+    return tuple(2.0 * np.unpackbits(np.frombuffer(digest[:8], np.uint8)) - 1)
+
+
+def _words(words):
+    if isinstance(words, str) or not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
+        raise TypeError(f"words must be a list of strings, as in 'Thinking Machines'.split(), and got {words!r:.80}")
+    if not 1 <= len(words) <= 64:
+        raise ValueError(f"there must be 1 to 64 words, and got {len(words)}: " + ("shorten the text" if words else "write at least one"))
+    return tuple(words)
+
+
+def _check_range(value, name, smallest, largest):
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be a whole number from {smallest} to {largest}, and got {value!r}")
+    if not smallest <= value <= largest:
+        raise ValueError(f"{name} must lie between {smallest} and {largest}, and got {value}")
+
+
+def _read_only(numbers):
+    array = np.array(numbers, dtype=np.float64)
+    array.flags.writeable = False
+    return array
+
+
+def _arrays(name):
+    with np.load(io.BytesIO(_read(name)), allow_pickle=False) as file:
+        return dict(file)
+
+
+def _read(name):
+    """The bytes of one data file, after a look at its checksum."""
+    content = _bytes(name)
+    sums = {line[66:]: line[:64] for line in _bytes("SHA256SUMS").decode(errors="replace").splitlines()}
+    if hashlib.sha256(content).hexdigest() != sums.get(name):
+        raise ValueError(f"data/{name} is not the file that data/SHA256SUMS describes: {_remedy(name)}")
+    return content
+
+
+def _bytes(name):
+    try:
+        return (_DATA / name).read_bytes()
+    except OSError as error:
+        raise FileNotFoundError(f"data/{name} cannot be read ({error.strerror}): {_remedy(name)}") from None
+
+
+def _remedy(name):
+    if _DATA.name == "_data":
+        return "install the course again"
+    if name in _GENERATED:
+        return "python data/make.py makes it anew"
+    return f"git restore data/{name} brings it back, or, if you changed it on purpose, python data/make.py renews the checksums"

@@ -1,0 +1,12 @@
+"""The live views: one explorer a file. They show what helpers.attention returns."""
+
+from helpers.explorers.dot_product_grid import DotProductGrid
+from helpers.explorers.head_explorer import HeadExplorer
+from helpers.explorers.head_map import HeadMap
+from helpers.explorers.mask_painter import MaskPainter
+from helpers.explorers.race import Race
+from helpers.explorers.row_follower import RowFollower
+from helpers.explorers.score_bench import ScoreBench
+from helpers.explorers.shape_theatre import ShapeTheatre
+
+__all__ = ["DotProductGrid", "HeadExplorer", "HeadMap", "MaskPainter", "Race", "RowFollower", "ScoreBench", "ShapeTheatre"]

@@ -1,0 +1,76 @@
+"""The one live heat map of the course: any number of panels of one size, drawn on a canvas."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Callable, Sequence
+
+import anywidget
+import numpy as np
+import traitlets
+
+from helpers.figures import Panel, palette_table
+
+_HERE = pathlib.Path(__file__).parent
+
+
+class HeadMap(anywidget.AnyWidget):
+    """Heat maps that show the number under the pointer or the keyboard focus.
+
+    Arrow keys move over the cells, PageUp and PageDown over the panels, Enter or
+    a click presses a cell. It does no arithmetic: it shows what show() is given.
+
+    focus: the panel drawn with a frame, -1 for none
+    """
+
+    _esm = _HERE / "head_map.js"
+    _css = _HERE / "head_map.css"
+    data = traitlets.Bytes(b"").tag(sync=True)
+    shape = traitlets.List(traitlets.Int(), [0, 0, 0]).tag(sync=True)
+    panels = traitlets.List(traitlets.Dict()).tag(sync=True)
+    rows = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    columns = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    palettes = traitlets.Dict().tag(sync=True)
+    reads = traitlets.Unicode("{row} looks at {column}").tag(sync=True)
+    note = traitlets.Unicode("").tag(sync=True)
+    description = traitlets.Unicode("").tag(sync=True)
+    focus = traitlets.Int(-1).tag(sync=True)
+    cell_size = traitlets.Int(44).tag(sync=True)
+    stamp = traitlets.Int(0).tag(sync=True)
+
+    def __init__(self, **traits):
+        super().__init__(palettes={name: palette_table(name).tobytes() for name in ("weights", "signed", "mask", "words")}, **traits)
+        self._pressed: list[Callable] = []
+        self._pointed: list[Callable] = []
+        self.on_msg(self._message)
+
+    def show(self, panels: Sequence[Panel], rows: Sequence[str], columns: Sequence[str], note="", description="", focus=-1):
+        """Replace what is shown, in one message.
+
+        panels: each with cells of shape (rows, columns)
+        """
+        cells = np.stack([panel.cells for panel in panels]).astype("<f4")
+        if cells.shape[1:] != (len(rows), len(columns)):
+            raise ValueError(f"the panels have {cells.shape[1]} rows and {cells.shape[2]} columns, and there are words for {len(rows)} and {len(columns)}")
+        with self.hold_sync():
+            self.data = cells.tobytes()
+            self.shape = list(cells.shape)
+            self.panels = [dict(title=p.title, palette=p.palette, low=p.lowest, high=p.limit, digits=p.digits, labels=p.labels) for p in panels]
+            self.rows, self.columns = list(rows), list(columns)
+            self.note, self.description, self.focus = note, description, focus
+            self.stamp += 1
+
+    def on_press(self, callback: Callable[[int, int, int], None]):
+        """callback(panel, row, column) when a cell is clicked, or Enter is pressed on it."""
+        self._pressed.append(callback)
+
+    def on_point(self, callback: Callable[[int, int, int], None]):
+        """callback(panel, row, column) when the pointer or the keyboard comes to a cell."""
+        self._pointed.append(callback)
+
+    def _message(self, _, content, buffers):
+        callbacks = {"press": self._pressed, "point": self._pointed}.get(content.get("kind"), [])
+        cell = content.get("cell", [])
+        if len(cell) == 3 and all(isinstance(v, int) and 0 <= v < size for v, size in zip(cell, self.shape)):
+            for callback in callbacks:
+                callback(*cell)

@@ -1,0 +1,322 @@
+"""A real JupyterLab in a real browser, for tests that do what a learner does.
+
+    with jupyterlab() as server, chromium() as browser, Notebook(browser, server, "notebooks/04_eight_heads.ipynb") as notebook:
+        notebook.run_all()
+        slider = notebook.slider("heads")
+        slider.press("End")
+
+Nothing of the person who runs it is used or changed: the server has folders of
+its own and saves no notebook. Server, kernels and browser end with the block.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import psutil
+
+from notebooks import ROOT, with_own_environment
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+SETTINGS = {
+    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
+    "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},     # every cell is drawn, not only the near ones
+}
+SECOND = 1000  # Playwright counts in milliseconds
+# The toolbar says idle for about a second before there is a kernel: its name has to be there too.
+IDLE = """() => {
+  const name = document.querySelector('.jp-NotebookPanel-toolbar .jp-KernelName')?.textContent.trim();
+  const status = document.querySelector('.jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator')?.dataset.status;
+  return name && name !== 'No Kernel' && status === 'idle';
+}"""
+SLIDERS = ".widget-inline-hbox:has(.noUi-handle)"  # numbers and lists of values alike
+CELLS = "window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
+RUN_ALL = """() => {
+  window.runOfAllCells = 'running';
+  window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => { window.runOfAllCells = 'done'; });
+}"""
+
+
+class Server(NamedTuple):
+    url: str
+    token: str
+    process: subprocess.Popen
+
+
+def what_is_missing() -> str | None:
+    """Why the browser tests cannot run here, in a sentence; None if they can."""
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        return "The package playwright is not installed."
+    if browser_on_path():
+        return None
+    with sync_playwright() as playwright:
+        if Path(playwright.chromium.executable_path).exists():
+            return None
+    return f"There is no browser: none of {', '.join(BROWSERS)} is on the PATH, and playwright has none of its own (playwright install chromium)."
+
+
+def browser_on_path() -> str | None:
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@contextmanager
+def jupyterlab(root: Path = ROOT):
+    """A JupyterLab server on a free port, with a token, for the notebooks below root."""
+    room = Path(tempfile.mkdtemp(prefix="thinking-machines-lab-"))
+    environment = {key: value for key, value in with_own_environment(room).items() if not key.startswith(("JUPYTER", "PYTEST"))}
+    environment["JUPYTER_PREFER_ENV_PATH"] = "1"
+    for name in ("CONFIG", "DATA", "RUNTIME"):
+        environment[f"JUPYTER_{name}_DIR"] = str(room / name)
+    for name in ("SETTINGS", "WORKSPACES"):
+        environment[f"JUPYTERLAB_{name}_DIR"] = str(room / name)
+    for name, value in SETTINGS.items():
+        file = room / "SETTINGS" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(value))
+    port, token = _free_port(), secrets.token_hex(16)
+    options = [
+        "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
+        "--ServerApp.open_browser=False", "--ServerApp.log_level=WARN", "--LabApp.expose_app_in_browser=True",
+        f"--FileCheckpoints.checkpoint_dir={room / 'checkpoints'}",          # else opening a notebook leaves one beside it
+        "--ServerApp.shutdown_no_activity_timeout=900", "--MappingKernelManager.cull_idle_timeout=600",  # if the tests are killed
+    ]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        options.append("--ServerApp.allow_root=True")
+    with open(room / "server.log", "w") as log:
+        process = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        server = Server(f"http://127.0.0.1:{port}", token, process)
+        _wait_for(server, room / "server.log")
+        yield server
+    finally:
+        _end(process)
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+def _wait_for(server: Server, log: Path, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if server.process.poll() is not None:
+            raise RuntimeError(f"JupyterLab ended at once:\n{log.read_text()}")
+        try:
+            urllib.request.urlopen(f"{server.url}/api/status?token={server.token}", timeout=5).read()
+            return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise RuntimeError(f"JupyterLab did not answer within {seconds} seconds:\n{log.read_text()}")
+
+
+def _end(process: subprocess.Popen) -> None:
+    """End the server and every kernel it has started, politely first."""
+    try:
+        family = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        family = []
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    for member in psutil.wait_procs(family, timeout=3)[1]:
+        member.kill()
+
+
+@contextmanager
+def chromium(**options):
+    """A browser with an empty profile, as a Playwright context; options as for launch_persistent_context."""
+    from playwright.sync_api import sync_playwright
+
+    profile = tempfile.mkdtemp(prefix="thinking-machines-browser-")
+    flags = FLAGS + (["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else [])
+    options = {"viewport": {"width": 1280, "height": 1000}, **options}
+    try:
+        with sync_playwright() as playwright:
+            context = playwright.chromium.launch_persistent_context(profile, executable_path=browser_on_path(), headless=True, args=flags, **options)
+            try:
+                yield context
+            finally:
+                context.close()
+    finally:
+        shutil.rmtree(profile, ignore_errors=True)
+
+
+class Notebook:
+    """One notebook, opened in JupyterLab. Use it in a with block."""
+
+    def __init__(self, browser, server: Server, path: str):
+        self.path, self.server = path, server
+        self.page = browser.new_page()
+        self.console_errors: list[str] = []
+        self.page.on("console", lambda message: self.console_errors.append(message.text) if message.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.console_errors.append(str(error)))
+
+    def __enter__(self):
+        try:
+            self.page.goto(f"{self.server.url}/doc/tree/{self.path}?token={self.server.token}&reset", wait_until="domcontentloaded")
+            self.wait_until_idle(90)
+        except BaseException:
+            self.page.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self.page.evaluate("window.jupyterapp?.shell.currentWidget?.sessionContext.shutdown()")
+        finally:
+            self.page.close()
+
+    def wait_until_idle(self, seconds: float = 60) -> None:
+        """Wait for a kernel that has nothing to do."""
+        self.page.wait_for_function(IDLE, timeout=seconds * SECOND, polling=50)
+
+    def run_all(self, seconds: float = 300) -> None:
+        """Run every cell, and wait until each has its number and the kernel is idle. A cell that fails has a number too."""
+        self.page.evaluate("window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+        self.page.evaluate(RUN_ALL)
+        self.page.wait_for_function("window.runOfAllCells === 'done'", timeout=seconds * SECOND, polling=100)
+        self.wait_until_idle(seconds)
+
+    def cells(self) -> list[dict]:
+        """The notebook as it stands in the browser, with its outputs."""
+        return self.page.evaluate(CELLS)
+
+    def error_outputs(self) -> list[str]:
+        """A line for each cell that failed or wrote to stderr, or has not run."""
+        said = []
+        for number, cell in enumerate(self.cells(), 1):
+            if cell["cell_type"] == "code" and not cell["execution_count"]:
+                said.append(f"cell {number} has not run")
+            for output in cell.get("outputs", []):
+                if output["output_type"] == "error":
+                    said.append(f"cell {number}: {output['ename']}: {output['evalue']}")
+                elif output.get("name") == "stderr":
+                    said.append(f"cell {number}: stderr: {output['text']}")
+        return said
+
+    def show(self, selector: str, seconds: float = 30):
+        """The first element that fits a CSS selector, scrolled into view: cells are drawn only when they are near."""
+        found = self.page.locator(selector).first
+        self.scroll_to(selector)
+        found.wait_for(state="visible", timeout=seconds * SECOND)
+        found.scroll_into_view_if_needed()
+        return found
+
+    def scroll_to(self, selector: str) -> None:
+        """Go down the notebook a screen at a time until an element is there."""
+        pane = self.page.locator(".jp-WindowedPanel-outer").first
+        pane.evaluate("pane => pane.scrollTo(0, 0)")
+        for _ in range(200):
+            if self.page.locator(selector).count():
+                return
+            before = pane.evaluate("pane => { const before = pane.scrollTop; pane.scrollBy(0, pane.clientHeight / 2); return before; }")
+            self.page.wait_for_timeout(100)
+            if pane.evaluate("pane => pane.scrollTop") <= before:
+                return
+
+    def slider(self, label: str, within: str = "") -> Slider:
+        """The slider with exactly this label, in the first element that fits the selector `within` if one is given."""
+        return Slider(self, self.show(f'{within} {SLIDERS}:has(> .widget-label:text-is("{label}"))'.strip()))
+
+    def sliders(self) -> list[tuple[int, str]]:
+        """Every slider that is shown and can be moved, as its number and label."""
+        boxes = self.page.locator(SLIDERS)
+        return [(number, box.locator(".widget-label").first.inner_text()) for number, box in enumerate(boxes.all())
+                if box.is_visible() and not box.locator(".noUi-target[disabled]").count()]
+
+    def slider_number(self, number: int) -> Slider:
+        box = self.page.locator(SLIDERS).nth(number)
+        box.scroll_into_view_if_needed()
+        return Slider(self, box)
+
+
+class Slider:
+    def __init__(self, notebook: Notebook, box):
+        self.notebook, self.box = notebook, box
+        self.handle, self.track = box.locator(".noUi-handle").first, box.locator(".noUi-base").first
+
+    def value(self) -> str:
+        """What the slider reads, as the learner sees it."""
+        return self.box.locator(".widget-readout").first.inner_text().strip()
+
+    def press(self, *keys: str) -> str:
+        """Press keys on the handle (Home, End, ArrowLeft, ArrowRight, …) and return the new value."""
+        self.handle.focus()
+        for key in keys:
+            self.notebook.page.keyboard.press(key)
+        self.notebook.wait_until_idle()
+        return self.value()
+
+    def drag(self, part: float) -> str:
+        """Drag the handle with the mouse to a part of the track, 0 to 1, and return the new value."""
+        self.handle.scroll_into_view_if_needed()
+        start, track, mouse = self.handle.bounding_box(), self.track.bounding_box(), self.notebook.page.mouse
+        mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
+        mouse.down()
+        mouse.move(track["x"] + part * track["width"], track["y"] + track["height"] / 2, steps=8)
+        mouse.up()
+        self.notebook.wait_until_idle()
+        return self.value()
+
+
+def pixels(element) -> str:
+    """A fingerprint of how an element looks now."""
+    return hashlib.sha256(element.screenshot(animations="disabled", caret="hide")).hexdigest()
+
+
+def description(element) -> str:
+    """What an element says of itself to someone who cannot see it."""
+    return element.get_attribute("aria-label") or element.get_attribute("alt") or ""
+
+
+def wait_for_description(element, condition, seconds: float = 30) -> str:
+    """Wait until the description satisfies a condition. It follows the values, and is there before the pixels are looked at."""
+    end = time.monotonic() + seconds
+    while not condition(said := description(element)):
+        if time.monotonic() > end:
+            raise AssertionError(f"the description did not follow within {seconds} seconds; it says: {said!r}")
+        element.page.wait_for_timeout(50)
+    element.page.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+    return said
+
+
+PICTURES = "canvas, img, svg, .widget-html-content"
+LOOKS = """elements => elements.map(element =>
+  element.tagName === 'CANVAS' ? element.toDataURL() : element.tagName === 'IMG' ? element.src : element.outerHTML).join('\\n')"""
+
+
+def looks(box) -> str:
+    """A fingerprint of every picture and text in a box, without its controls."""
+    return hashlib.sha256(box.locator(PICTURES).evaluate_all(LOOKS).encode()).hexdigest()
+
+
+def wait_until_different(look, before: str, seconds: float = 20) -> str:
+    """Look again until what is seen differs from before; returns what is seen then, or before if nothing changes."""
+    end = time.monotonic() + seconds
+    while (now := look()) == before and time.monotonic() < end:
+        time.sleep(0.05)
+    return now

@@ -1,0 +1,190 @@
+"""What the set-up promises: one list of packages everywhere, a complete wheel, a README that tells the truth."""
+
+from __future__ import annotations
+
+import ast
+import graphlib
+import importlib.metadata
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+import rattler
+import yaml
+from packaging.markers import Marker
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from notebooks import ROOT, notebook_files
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+RUNTIME = {r.name: r for r in map(Requirement, PROJECT["project"]["dependencies"])}
+DEV = {r.name: r for r in map(Requirement, PROJECT["dependency-groups"]["dev"])}
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+# The package lists: pyproject.toml, environment.yml, requirements.lock
+
+
+def test_conda_asks_for_the_same_packages_as_pyproject():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    *specs, by_pip = environment["dependencies"]
+    found = {spec.name.normalized: set((spec.version or "").split(",")) for spec in map(rattler.MatchSpec, specs)}
+    wanted = {**RUNTIME, "jupyterlab": DEV["jupyterlab"], "nbval": DEV["nbval"]}
+    expected = {name: set(str(requirement.specifier).split(",")) for name, requirement in wanted.items()}
+    assert found == {**expected, "python": {"3.12.*"}, "pip": {""}}
+    assert by_pip == {"pip": ["-e ."]}
+    assert environment["channels"] == ["conda-forge"]
+    assert environment["name"] == PROJECT["project"]["name"]
+
+
+def locked() -> list[tuple[Requirement, list[str]]]:
+    """Every pin of requirements.lock, with the options that follow it."""
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8").replace("\\\n", " ")
+    return [(Requirement(line.split(" --hash=")[0]), re.findall(r"--\S+", line)) for line in text.splitlines()]
+
+
+def test_lock_holds_pins_and_hashes_and_no_address():
+    assert "://" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    for pin, options in locked():
+        assert re.fullmatch(r"==[\w.]+", str(pin.specifier)) and pin.url is None, pin
+        assert options and all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", option) for option in options), pin
+
+
+@pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
+@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13", "3.14"])
+def test_lock_fits_pyproject(python, system):
+    place = {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": system}
+    fits = [pin for pin, _ in locked() if pin.marker is None or Marker(str(pin.marker)).evaluate(place)]
+    names = [canonicalize_name(pin.name) for pin in fits]
+    assert len(names) == len(set(names)), "one package is pinned twice"
+    versions = {name: str(pin.specifier)[2:] for name, pin in zip(names, fits)}
+    for name, wanted in {**RUNTIME, **DEV}.items():
+        assert name in versions, f"{name} is not in requirements.lock: make lock"
+        assert wanted.specifier.contains(versions[name]), f"{name} {versions[name]} is outside {wanted}: make lock"
+
+
+def needed_by(names: set[str]) -> set[str]:
+    """The packages, and all that they need in turn where Python runs in a browser."""
+    browser = {"sys_platform": "emscripten", "platform_system": "Emscripten", "os_name": "posix", "extra": ""}
+    found, todo = set(), [canonicalize_name(name) for name in names]
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            wanted = map(Requirement, importlib.metadata.requires(name) or [])
+            todo += [canonicalize_name(r.name) for r in wanted if r.marker is None or r.marker.evaluate(browser)]
+    return found
+
+
+def test_helpers_install_in_a_browser():
+    # A browser has no processes and no sockets: a package that needs them stops the installation there.
+    cannot = {"jupyterlab", "notebook", "jupyter-server", "nbval", "pytest", "pyzmq", "tornado", "psutil"}
+    assert needed_by(set(RUNTIME)) & cannot == set()
+
+
+# The rooms of helpers/
+
+
+def imports(path: Path) -> set[str]:
+    """The full names of all modules that a file imports, relative ones resolved."""
+    package = path.relative_to(ROOT).parts[:-1]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            name = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {f"{name}.{alias.name}" for alias in node.names} if name == "helpers" else {name}
+    return found
+
+
+HELPERS = sorted((ROOT / "helpers").rglob("*.py"))
+
+
+def room(module: str) -> str:
+    return module.split(".")[1]
+
+
+def test_helpers_import_only_what_is_installed_with_them():
+    installed = needed_by(set(RUNTIME))
+    providers = importlib.metadata.packages_distributions()
+    for path in HELPERS:
+        for top in {module.split(".")[0] for module in imports(path)} - sys.stdlib_module_names - {"helpers"}:
+            assert {canonicalize_name(name) for name in providers.get(top, [])} & installed, f"{path.name} imports {top}, which pyproject.toml does not ask for"
+
+
+def test_every_runtime_dependency_is_used():
+    assert set(RUNTIME) <= {module.split(".")[0] for path in HELPERS for module in imports(path)}
+
+
+def test_helpers_depend_on_each_other_one_way():
+    graph: dict[str, set[str]] = {}
+    for path in HELPERS:
+        if path.relative_to(ROOT).parts != ("helpers", "__init__.py"):
+            own = path.relative_to(ROOT / "helpers").with_suffix("").parts[0]
+            others = {room(module) for module in imports(path) if module.startswith("helpers.")}
+            graph.setdefault(own, set()).update(others - {own})
+    list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError, and names the circle
+    assert {own for own, others in graph.items() if "explorers" in others} == set(), "only notebooks import explorers"
+    assert not graph["attention"] & {"examples", "figures", "predictions", "checks", "learning"}
+    assert not graph["figures"] & {"predictions", "checks"}
+    assert imports(ROOT / "helpers/__init__.py") == set()
+
+
+def test_wheel_is_complete(tmp_path):
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+                   cwd=ROOT, check=True, capture_output=True, text=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    found = set(zipfile.ZipFile(wheel).namelist())
+    helpers = {path.relative_to(ROOT).as_posix() for path in (ROOT / "helpers").rglob("*")
+               if path.suffix in {".py", ".js", ".css"} and "__pycache__" not in path.parts}
+    data = {f"helpers/_data/{path.name}" for path in (ROOT / "data").iterdir() if path.is_file()}
+    assert any(name.endswith(".js") for name in helpers) and "helpers/_data/SHA256SUMS" in data
+    assert helpers | data <= found
+
+
+# The README, and what no file may say
+
+
+def test_readme_names_every_notebook():
+    books = [path.relative_to(ROOT).as_posix() for path in notebook_files() if path.parent == ROOT / "notebooks"]
+    assert [book for book in books if f"({book})" not in README] == []
+
+
+def test_readme_links_lead_somewhere():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
+
+
+def test_make_targets_of_the_readme_exist():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE))
+    assert {"lab", "test"} <= named <= targets
+
+
+# Written in pieces, so that this file does not say them.
+HOSTS = ["pypi" + ".org", "python" + "hosted", "npm" + "js", "anaconda" + ".org"]
+MACHINE = re.compile(r"(?<![\w.~:/+-])/(?:root|home|Users|work|tmp)/\w|[A-Z]:\\Users\\")
+
+
+def test_no_tracked_file_names_a_machine_or_a_registry():
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if listing.returncode:
+        pytest.skip(f"needs a git checkout: {listing.stderr.strip()}")
+    said = []
+    for name in filter(None, listing.stdout.split("\0")):
+        path = ROOT / name
+        text = path.read_bytes().decode("utf-8", errors="ignore") if path.is_file() else ""
+        words = [host for host in [*HOSTS, f"{ROOT}/"] if host in text]
+        said += [f"{name}: {word}" for word in [*words, *MACHINE.findall(text)]]
+    assert said == []
