@@ -1,64 +1,71 @@
 # make lab      open the course in JupyterLab, on the first notebook
 # make test     run every test and compare every notebook with its stored outputs
 # make refresh  run the notebooks on fresh kernels and store their outputs
-# make lock     resolve the dependencies anew (needs uv)
 # make bench    measure the speed table of the README (downloads PyTorch and ONNX Runtime)
+# make lock     bring requirements.lock in line with pyproject.toml (needs uv)
 # make clean    remove everything that the commands above made
+# ARGS are handed on: make test ARGS="-k attention", make lab ARGS=--allow-root, make lock ARGS=--upgrade
 PYTHON ?= python3
-UV ?= $(shell command -v uv 2>/dev/null)
-BIN := .venv/bin
+ifndef UV
+UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
+endif
 export JUPYTER_PREFER_ENV_PATH = 1
 
-.PHONY: lab test refresh lock bench clean
+.PHONY: lab test refresh bench lock clean moved
 
 lab: .venv/ready
-	@$(BIN)/python -m jupyterlab notebooks/00_start_here.ipynb
+	@.venv/bin/python -m jupyterlab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
 
 test: .venv/ready
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 refresh: .venv/ready
-	@$(BIN)/python tests/refresh.py
+	@.venv/bin/python tests/refresh.py $(ARGS)
 
 bench: .venv-bench/ready
-	@.venv-bench/bin/python benchmarks/attention_speed.py
-
-clean:
-	rm -rf .venv .venv-bench .pytest_cache .hypothesis build dist
-	find . -name __pycache__ -o -name .ipynb_checkpoints | xargs rm -rf
+	@.venv-bench/bin/python benchmarks/attention_speed.py $(ARGS)
 
 lock:
 	@[ -n "$(UV)" ] || { echo "make lock needs uv, which is not on the PATH: see docs.astral.sh/uv for how to install it."; exit 1; }
-	@$(UV) pip compile -q pyproject.toml --group dev --universal --python-version 3.10 --generate-hashes --no-header --no-annotate -o requirements.lock
+	@"$(UV)" pip compile -q pyproject.toml --group dev --universal --python-version 3.10 --generate-hashes --no-header --no-annotate -o requirements.lock $(ARGS)
+
+clean:
+	rm -rf .venv .venv-bench .pytest_cache .hypothesis build dist
+	find . -name .git -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 # One clear sentence before anything is downloaded: pip on an old Python searches for minutes before it gives up.
+# Prints the Python to build on: where the environment to be replaced is active, that is the one it was made from.
 define CHECK
-import importlib.util, sys
+import os, sys
 found = "%d.%d" % sys.version_info[:2]
 if not (3, 10) <= sys.version_info[:2] <= (3, 14):
     sys.exit("The course needs Python 3.10 to 3.14, and $(PYTHON) is %s: name another one, as in: make $(or $(MAKECMDGOALS),lab) PYTHON=python3.12" % found)
+import importlib.util
 if not "$(UV)" and not importlib.util.find_spec("ensurepip"):
-    sys.exit("$(PYTHON) (%s) cannot make a virtual environment, because its venv package is missing: on Debian and Ubuntu, sudo apt install python3-venv" % found)
+    sys.exit("$(PYTHON) (%s) cannot make a virtual environment, because its venv package is missing: on Debian and Ubuntu, sudo apt install python%s-venv" % (found, found))
+print(sys.executable if sys.prefix == sys.base_prefix else os.path.realpath(sys.executable))
 endef
 export CHECK
 
+INSTALL = $(if $(UV),"$(UV)" pip install -q --python $(1)/bin/python,$(1)/bin/python -m pip install -q --disable-pip-version-check)
 define MAKE_ENVIRONMENT
-	@command -v $(PYTHON) >/dev/null || { echo "The course needs Python 3.10 to 3.14, and there is no $(PYTHON) on the PATH: install it, or name another one, as in: make lab PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -c "$$CHECK"
-	@echo "Setting up $(1) (once; a minute or two) ..."
-	@if [ -n "$(UV)" ]; then $(UV) venv -q --clear --python "$$(command -v $(PYTHON))" $(1); else rm -rf $(1) && $(PYTHON) -m venv $(1); fi
+	@command -v $(PYTHON) >/dev/null || { echo "The course needs Python 3.10 to 3.14, and there is no $(PYTHON) on the PATH: install it, or name another one, as in: make $(or $(MAKECMDGOALS),lab) PYTHON=python3.12"; exit 1; }
+	@base=$$($(PYTHON) -c "$$CHECK") || exit 1; \
+	echo "Setting up $(1) (once; a minute or two) ..."; \
+	{ if [ -n "$(UV)" ]; then "$(UV)" venv -q --clear --python "$$base" $(1); else "$$base" -m venv --clear $(1); fi; } \
+	&& $(INSTALL) --require-hashes -r requirements.lock \
+	&& $(INSTALL) --no-deps --no-build-isolation -e . \
+	$(if $(2),&& $(INSTALL) -r $(2)) \
+	&& touch $(1)/ready \
+	|| { echo "Setting up $(1) failed, for the reason given above; the same command starts it afresh."; exit 1; }
 endef
-INSTALL = $(if $(UV),$(UV) pip install -q --python $(1)/bin/python,$(1)/bin/python -m pip install -q --disable-pip-version-check)
 
-.venv/ready: requirements.lock pyproject.toml
+# An environment made in another folder installs that folder's helpers: after a move or a copy, a new one is made.
+moved_if_foreign = $(if $(shell cd $(1) 2>/dev/null && bin/python -c "import os; from importlib.util import find_spec as f; \
+	print(os.path.samefile(os.path.dirname(f('helpers').origin), '../helpers') or '')" 2>/dev/null),,moved)
+
+.venv/ready: requirements.lock pyproject.toml $(call moved_if_foreign,.venv)
 	$(call MAKE_ENVIRONMENT,.venv)
-	@$(call INSTALL,.venv) --require-hashes -r requirements.lock
-	@$(call INSTALL,.venv) --no-deps --no-build-isolation -e .
-	@touch $@
 
-.venv-bench/ready: requirements.lock pyproject.toml
-	$(call MAKE_ENVIRONMENT,.venv-bench)
-	@$(call INSTALL,.venv-bench) --require-hashes -r requirements.lock
-	@$(call INSTALL,.venv-bench) --no-deps --no-build-isolation -e .
-	@$(call INSTALL,.venv-bench) -r benchmarks/requirements.txt
-	@touch $@
+.venv-bench/ready: requirements.lock pyproject.toml benchmarks/requirements.txt $(call moved_if_foreign,.venv-bench)
+	$(call MAKE_ENVIRONMENT,.venv-bench,benchmarks/requirements.txt)

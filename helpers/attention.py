@@ -88,8 +88,8 @@ def scaled_dot_product_attention(queries, keys, values, mask=None, scale=None, n
 
 
 def _attend(queries, keys, values, mask, need_weights, output=None):
-    """The formula, for queries that have been scaled: n · d_k numbers instead of n · n scores."""
-    if fast.is_long(queries, keys):
+    """The formula. The queries come scaled: those are n_queries · d_k numbers, the scores n_queries · n_keys."""
+    if fast.is_long(queries, keys, need_weights):
         return fast.attend(queries, keys, values, mask, need_weights, output)
     scores = queries @ keys.swapaxes(-1, -2)                                # (..., n_queries, n_keys)
     if mask is not None:

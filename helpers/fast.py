@@ -20,7 +20,8 @@ import numpy as np
 BLOCK = 2**18          # scores in one block: 1 MB in float32, about one core's share of the cache
 SMALL = 10**6          # multiplications up to which OpenBLAS takes its kernel for small matrices
 WIDTH = 64             # columns of one tile of a matrix: a tile of 512 rows is then 128 KB, read in one sweep
-LONG = 256             # words from which on a sequence goes through in blocks
+LONG = 1024            # words from which on blocks are faster ...
+MEDIUM = 128           # ... or, where threads share them or memory is to be saved, from here on
 PIECE = 512            # keys over which one part of an output's sum runs
 WORTH_SHARING = 10**7  # multiplications below which a second thread costs more than it saves
 
@@ -28,15 +29,16 @@ WORTH_SHARING = 10**7  # multiplications below which a second thread costs more 
 def _processors():
     if sys.platform == "emscripten":                                        # Python in the browser has no threads
         return 1
-    wanted = os.environ.get("OMP_NUM_THREADS", "")                          # what NumPy's own products obey
+    wanted = os.environ.get("OPENBLAS_NUM_THREADS") or os.environ.get("OMP_NUM_THREADS", "")    # what NumPy's products obey
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(int(wanted), available) if wanted.isdecimal() and int(wanted) else available
 
 
-n_threads = _processors()
+n_threads = _processors()                                                   # may be set; results depend on it by rounding at most
 
 
 def softmax_in_place(scores, axis=-1):
+    """Overwrite scores with their weights; a row of nothing but -inf becomes zeros."""
     scores /= exponentials_in_place(scores, axis)
     return scores
 
@@ -62,9 +64,11 @@ def share(work, pieces, multiplications):
     others = n_threads - 1 if multiplications >= WORTH_SHARING and len(pieces) > 1 else 0
     pieces = iter(pieces)
     running = [_pool(os.getpid()).submit(work, pieces) for _ in range(others)]
-    work(pieces)
-    for each in running:
-        each.result()
+    try:
+        work(pieces)
+    finally:
+        for each in running:
+            each.result()
 
 
 @cache
@@ -98,12 +102,15 @@ def times_tiles(x, matrix, dtype):
     return output.reshape(*x.shape[:-1], n_tiles * width)
 
 
-def is_long(queries, keys):
-    return keys.shape[-2] >= LONG and queries.shape[-2] * keys.shape[-2] >= LONG * LONG
+def is_long(queries, keys, need_weights):
+    """Whether blocks are faster than the lines of the textbook, or save the memory of the scores."""
+    n_queries, n_keys = queries.shape[-2], keys.shape[-2]
+    long = MEDIUM if n_threads > 1 or not need_weights else LONG
+    return n_keys >= long and n_queries * n_keys >= long * long
 
 
 def attend(queries, keys, values, mask, need_weights, output=None):
-    """softmax(queries keysᵀ) values, block by block: the lines of helpers.attention._attend.
+    """softmax(queries keysᵀ) values in blocks: the lines of helpers.attention._attend, for some rows at a time.
 
     Without weights every thread keeps one block of scores and uses it again, so that memory grows with
     n_keys, and it is the output's rows that are divided by the totals: they are shorter than the weights' rows.
@@ -111,53 +118,54 @@ def attend(queries, keys, values, mask, need_weights, output=None):
     of_scores = np.broadcast_shapes(*(x.shape[:-2] for x in (queries, keys, mask) if x is not None))
     of_output = np.broadcast_shapes(of_scores, values.shape[:-2])
     leading = of_output or (1,)
-    (n_queries, d_k), (n_keys, d_v) = queries.shape[-2:], values.shape[-2:]
+    (n_queries, n_keys), dtype = (queries.shape[-2], keys.shape[-2]), queries.dtype
     queries, keys, values = (np.broadcast_to(x, (*leading, *x.shape[-2:])) for x in (queries, keys, values))
     if mask is not None:
         mask = np.broadcast_to(mask, (*leading, n_queries, n_keys))
     if output is None:
-        output = np.empty((*leading, n_queries, d_v), queries.dtype)
-        shaped = output.reshape(*of_output, n_queries, d_v)
-    else:
-        shaped = output
-    weights = np.empty((*leading, n_queries, n_keys), queries.dtype) if need_weights else None
+        output = np.empty((*leading, n_queries, values.shape[-1]), dtype)
+    weights = np.empty((*leading, n_queries, n_keys), dtype) if need_weights else None
     rows = min(max(BLOCK // n_keys, 16), n_queries)
-    n_heads = min(max(BLOCK // (n_keys * rows), 1), leading[-1])
-    pieces = [(*batch, slice(head, head + n_heads), slice(row, row + rows))
+    heads = min(max(BLOCK // (n_keys * rows), 1), leading[-1])
+    pieces = [(*batch, slice(head, head + heads), slice(row, row + rows))
               for batch in np.ndindex(*leading[:-1])
-              for head in range(0, leading[-1], n_heads)
+              for head in range(0, leading[-1], heads)
               for row in range(0, n_queries, rows)]
-
-    width = max(SMALL // (64 * d_k) // 16 * 16, 16)
-    whole = n_keys - n_keys % width
-    key_tiles = [np.ascontiguousarray(_cut(part, -2, w).swapaxes(-1, -2))   # (..., n_tiles, d_k, width)
-                 for part, w in ((keys[..., :whole, :], width), (keys[..., whole:, :], n_keys - whole)) if w and part.shape[-2]]
+    keys_across = _tiles_across(keys)
 
     def work(pieces):
-        scratch = np.empty(n_heads * rows * n_keys, queries.dtype)
+        scratch = None if need_weights else np.empty((heads, rows, n_keys), dtype)
         for piece in pieces:
-            heads = piece[:-1]
-            q = queries[piece]                                              # (heads, rows, d_k)
-            scores = weights[piece] if need_weights else scratch[:q.shape[0] * q.shape[1] * n_keys].reshape(*q.shape[:-1], n_keys)
-            start = 0
-            for t in key_tiles:
-                w = t.shape[-3] * t.shape[-1]
-                _grid_product(q, t[heads], _cut(scores[..., start:start + w], -1, t.shape[-1]))
-                start += w
+            of_heads, some_queries, some_output = piece[:-1], queries[piece], output[piece]
+            scores = weights[piece] if need_weights else scratch[:len(some_queries), :some_queries.shape[1]]
+            for columns, keys_part in keys_across:
+                _grid_product(some_queries, keys_part[of_heads], _cut(scores[..., columns], -1, keys_part.shape[-1]))
             if mask is not None:
                 np.copyto(scores, -np.inf, where=~mask[piece])
-            total = exponentials_in_place(scores)
+            totals = exponentials_in_place(scores)
             if need_weights:
-                scores /= total
-            _long_product(scores, values[heads], output[piece])
+                scores /= totals
+            _long_product(scores, values[of_heads], some_output)
             if not need_weights:
-                output[piece] /= total
+                some_output /= totals
 
     share(work, pieces, output.size * n_keys)
-    if need_weights and of_scores != leading:                               # what only the values repeat is the same everywhere
-        same = [slice(size) for size in (1,) * (len(leading) - len(of_scores)) + of_scores]
-        weights = weights[tuple(same)].reshape(*of_scores, n_queries, n_keys)
-    return shaped, weights
+    if need_weights and of_scores != leading:                               # axes that only the values have: the weights are the same along them
+        once = [slice(size) for size in (1,) * (len(leading) - len(of_scores)) + of_scores]
+        weights = weights[tuple(once)].reshape(*of_scores, n_queries, n_keys)
+    return output.reshape(*of_output, *output.shape[-2:]), weights
+
+
+def _tiles_across(keys):
+    """The transposed keys in tiles (..., n_tiles, d_k, width), each with the columns of the scores that it fills.
+
+    Written out once, because OpenBLAS multiplies by a transposed view at two thirds of the speed.
+    """
+    n_keys, d_k = keys.shape[-2:]
+    width = max(SMALL // (64 * d_k) // 16 * 16, 16)
+    whole = n_keys - n_keys % width
+    return [(slice(start, stop), np.ascontiguousarray(_cut(keys[..., start:stop, :], -2, size).swapaxes(-1, -2)))
+            for start, stop, size in ((0, whole, width), (whole, n_keys, n_keys - whole)) if start < stop]
 
 
 def _long_product(a, b, out):

@@ -22,7 +22,7 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 __all__ = [
     "COLOURS", "Panel", "Picture", "weight_panels", "score_panel", "draw_panel", "heat_maps",
-    "weight_maps", "score_maps", "lines", "bars", "attention_pipeline", "multi_head_pipeline",
+    "weight_maps", "score_maps", "vector_grids", "lines", "bars", "projections", "attention_pipeline", "multi_head_pipeline",
 ]
 
 # One colour for one kind of thing, in every notebook.
@@ -93,7 +93,8 @@ def weight_panels(weights: np.ndarray, titles: Sequence[str] | None = None) -> l
     wrong = np.argwhere((np.abs(sums - 1) > ROW_SUM_TOLERANCE) & (np.abs(sums) > ROW_SUM_TOLERANCE))
     if len(wrong):
         head, row = wrong[0]
-        raise ValueError(f"these are not weights: row {row} of head {head} sums to {sums[head, row]:.3f}, and each row must sum to 1; was softmax taken over the keys (axis=-1)?")
+        of_head = f" of head {head}" if weights.ndim == 3 else ""
+        raise ValueError(f"these are not weights: row {row}{of_head} sums to {sums[head, row]:.3f}, and each row must sum to 1; was softmax taken over the keys (axis=-1)?")
     if titles is None:
         titles = [f"head {i}" for i in range(len(stack))] if weights.ndim == 3 else ["weights"]
     return [Panel(title, cells) for title, cells in zip(titles, stack, strict=True)]
@@ -179,6 +180,19 @@ def score_maps(scores: Mapping[str, np.ndarray], queries, keys=None, digits=0, r
     return heat_maps(panels, queries, keys, row_axis, column_axis, alt=alt)
 
 
+def vector_grids(vectors: Mapping[str, np.ndarray]) -> Picture:
+    """Vectors with a square number of coordinates as grids, row by row; the last one, the product, has limits of its own.
+
+    vectors: name → (n,), n a square number
+    """
+    side = math.isqrt(len(next(iter(vectors.values()))))
+    *first, last = [score_panel(name, np.reshape(vector, (side, side))) for name, vector in vectors.items()]
+    shared = max((panel.limit for panel in first), default=1.0)
+    panels = [score_panel(panel.title, panel.cells, shared) for panel in first] + [last]
+    alt = "Grids of coordinates: " + "; ".join(f"{panel.title}, from {panel.cells.min():.0f} to {panel.cells.max():.0f}, sum {panel.cells.sum():.0f}" for panel in panels) + "."
+    return heat_maps(panels, [str(side * i) for i in range(side)], [str(j) for j in range(side)], "", "", alt=alt)
+
+
 def row_sum_note(panels: Sequence[Panel]) -> str:
     sums = np.concatenate([panel.cells.sum(axis=-1) for panel in panels])
     empty = int((np.abs(sums) < 0.5).sum())
@@ -261,28 +275,45 @@ def bars(values: Mapping[str, float], y_label: str, title="", colours=(), digits
     return Picture(figure, alt or f"Bars of {y_label}: {listing}.", "\n".join(f"{name}: {v:.{digits}f}" for name, v in values.items()))
 
 
+def projections(words: Sequence[str] = ("Thinking", "Machines")) -> Picture:
+    """Each word vector x goes through W_Q, W_K and W_V and becomes a query, a key and a value."""
+    figure, axes = _blank(7.6, 3.1, (0, 7.6), (-0.55, 3.05))
+    for i, word in enumerate(words):
+        y = 1.9 - 1.3 * i
+        axes.text(0.55, y, word, ha="center", va="center", fontsize=10)
+        _box(axes, 1.75, y, 1.1, 0.42, f"x{i + 1}  (512)", COLOURS["x"], size=9)
+        for j, (letter, matrix, kind) in enumerate((("q", "W_Q", "query"), ("k", "W_K", "key"), ("v", "W_V", "value"))):
+            x = 3.6 + 1.45 * j
+            _box(axes, x, y, 1.05, 0.42, f"{letter}{i + 1}  (64)", COLOURS[kind], size=9)
+            bow = f"arc3,rad={-0.18 if i == 0 else 0.18}"
+            axes.add_patch(FancyArrowPatch((2.1, y + (0.22 if i == 0 else -0.22)), (x, y + (0.23 if i == 0 else -0.23)), connectionstyle=bow,
+                                           arrowstyle="-|>", mutation_scale=9, color=COLOURS[kind], lw=1.3, shrinkA=0, shrinkB=0))
+            axes.text(x, 1.25, f"· {matrix}  (512 × 64)", ha="center", va="center", fontsize=8, color=COLOURS[kind])
+    return Picture(figure, f"Each of {' and '.join(words)} has a vector x of 512 numbers; W_Q, W_K and W_V, the same for both words, turn it into a query q, a key k and a value v of 64 numbers.",
+                   "x → · W_Q → q,  x → · W_K → k,  x → · W_V → v   (for each word, with the same matrices)")
+
+
 def attention_pipeline(lit: str | None = None) -> Picture:
-    """Scaled dot-product attention as five boxes, from bottom to top; lit is the step that is highlighted.
+    """Scaled dot-product attention as five boxes, from left to right; lit is the step that is highlighted.
 
     lit: "MatMul", "Scale", "Mask", "SoftMax", "MatMul 2", or None for no highlight
     """
-    steps = [("MatMul", "scores", "scores = Q Kᵀ"), ("Scale", "scores", "÷ √d_k"), ("Mask", "mask", "−∞ where not allowed (optional)"),
-             ("SoftMax", "weights", "weights: each row sums to 1"), ("MatMul 2", "output", "output = weights · V")]
+    steps = [("MatMul", "scores", "Q Kᵀ"), ("Scale", "scores", "÷ √d_k"), ("Mask", "mask", "−∞ where not\nallowed (optional)"),
+             ("SoftMax", "weights", "each row\nsums to 1"), ("MatMul 2", "output", "weights · V")]
     if lit is not None and lit not in [name for name, *_ in steps]:
         raise ValueError(f"lit must be one of {', '.join(name for name, *_ in steps)}, and got {lit!r}")
-    figure, axes = _blank(6.6, 4.6, (0, 6.6), (-1.0, 4.7))
+    figure, axes = _blank(8.8, 1.7, (-0.9, 9.7), (-0.95, 1.05))
     for i, (name, colour, says) in enumerate(steps):
-        _box(axes, 2.0, i, 1.7, 0.58, name.split()[0], COLOURS[colour], filled=lit in (None, name))
-        axes.text(3.1, i, says, va="center", fontsize=10, color="#111827" if lit in (None, name) else "#9ca3af")
-        _arrow(axes, (2.0, i + 0.31), (2.0, i + 0.69 if i < 4 else i + 0.55))
-    for x, name, colour in ((1.55, "Q", "query"), (2.45, "K", "key")):
-        axes.text(x, -0.85, name, ha="center", va="center", fontsize=12, weight="bold", color=COLOURS[colour])
-        _arrow(axes, (x, -0.68), (x, -0.3), COLOURS[colour])
-    axes.plot([0.7, 0.7, 1.1], [-0.68, 4, 4], color=COLOURS["value"], lw=1.5)
-    _arrow(axes, (0.9, 4), (1.14, 4), COLOURS["value"])
-    axes.text(0.7, -0.85, "V", ha="center", va="center", fontsize=12, weight="bold", color=COLOURS["value"])
+        _box(axes, 1.9 * i + 0.6, 0.3, 1.3, 0.55, name.split()[0], COLOURS[colour], filled=lit in (None, name))
+        axes.text(1.9 * i + 0.6, -0.1, says, ha="center", va="top", fontsize=9, color="#111827" if lit in (None, name) else "#9ca3af")
+        _arrow(axes, (1.9 * i + 1.27, 0.3), (1.9 * i + 1.83, 0.3))
+    for y, name, colour in ((0.5, "Q", "query"), (0.1, "K", "key")):
+        axes.text(-0.75, y, name, ha="center", va="center", fontsize=12, weight="bold", color=COLOURS[colour])
+        _arrow(axes, (-0.6, y), (-0.08, y), COLOURS[colour])
+    axes.text(8.2, 0.97, "V", ha="center", va="center", fontsize=12, weight="bold", color=COLOURS["value"])
+    _arrow(axes, (8.2, 0.85), (8.2, 0.59), COLOURS["value"])
     lit_words = f" {'The second MatMul' if lit == 'MatMul 2' else lit} is highlighted." if lit else ""
-    return Picture(figure, "Scaled dot-product attention as five boxes from bottom to top: MatMul of Q and K, Scale, optional Mask, SoftMax, and MatMul with V." + lit_words,
+    return Picture(figure, "Scaled dot-product attention as five boxes in a row: MatMul of Q and K, Scale, optional Mask, SoftMax, and MatMul with V." + lit_words,
                    " → ".join(f"[{name}]" if name == lit else name for name, *_ in steps))
 
 

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -108,13 +109,7 @@ def _heads(self, x, context=None, mask=None):
     return (found @ parts).astype(dtype)
 
 
-def _random(cls, d_model, n_heads, rng, d_k=None, d_v=None):
-    drawn = original.MultiHeadAttention.random(d_model, n_heads, rng, d_k, d_v)
-    size = 1
-    return cls(size * drawn.w_q, size * drawn.w_k, drawn.w_v, drawn.w_o, n_heads)
-
-
-MultiHeadAttention.__call__, MultiHeadAttention.heads, MultiHeadAttention.random = _call, _heads, classmethod(_random)
+MultiHeadAttention.__call__, MultiHeadAttention.heads = _call, _heads
 '''
 
 
@@ -131,10 +126,9 @@ MUTATIONS = [
     Mutation("softmax to the base 2", "exponentials = np.exp(scores - largest)", "exponentials = np.exp2(scores - largest)", "02"),
     Mutation("weights not divided by their sum", "return (exponentials / total)", "return exponentials", "02"),
     Mutation("a fully masked row gives NaN", "total = np.where(total == 0, 1, total)", "total = np.where(total == 0, np.nan, total)"),
-    Mutation("no scaling", "scale = 1 / math.sqrt(d_k) if scale is None else scale", "scale = 1 if scale is None else scale", "02"),
-    Mutation("divided by d_k", "scale = 1 / math.sqrt(d_k) if scale is None else scale", "scale = 1 / d_k if scale is None else scale", "02"),
+    Mutation("no scaling", "scale = 1 / math.sqrt(d_k) if scale is None else scale", "scale = 1 if scale is None else scale"),
+    Mutation("divided by d_k", "scale = 1 / math.sqrt(d_k) if scale is None else scale", "scale = 1 / d_k if scale is None else scale"),
     Mutation("divided by √d_model", "    scale = None\n", "    scale = 1 / math.sqrt(self.d_model)\n", "04"),
-    Mutation("a given scale is not used", "scale = 1 / math.sqrt(d_k) if scale is None else scale", "scale = 1 / math.sqrt(d_k)", "02"),
     Mutation("softmax over the queries", "weights = softmax(scores, axis=-1)", "weights = softmax(scores, axis=-2)"),
     Mutation("mask ignored", "scores = np.where(mask, scores, -np.inf)", "pass"),
     Mutation("mask inverted", "scores = np.where(mask, scores, -np.inf)", "scores = np.where(mask, -np.inf, scores) if mask is not True else scores"),
@@ -142,7 +136,6 @@ MUTATIONS = [
     Mutation("masked with -1e-9", "scores = np.where(mask, scores, -np.inf)", "scores = np.where(mask, scores, -1e-9)"),
     Mutation("causal mask shows the next word", "k=(n_keys or n_queries) - n_queries", "k=(n_keys or n_queries) - n_queries + 1"),
     Mutation("causal mask hides the word itself", "k=(n_keys or n_queries) - n_queries", "k=(n_keys or n_queries) - n_queries - 1"),
-    Mutation("causal mask with no room for earlier keys", "k=(n_keys or n_queries) - n_queries", "k=0"),
     Mutation("padding mask hides one word too many", "np.arange(n_keys) <", "1 + np.arange(n_keys) <"),
     Mutation("heads split without a transpose", "return x.reshape(*leading, n, n_heads, d_k).swapaxes(-2, -3)", "return x.reshape(expected.shape)", "04"),
     Mutation("heads take every eighth column", "return x.reshape(*leading, n, n_heads, d_k).swapaxes(-2, -3)",
@@ -158,7 +151,6 @@ MUTATIONS = [
     Mutation("w_o left out", "w_q, w_k, w_v, w_o = self.w_q, self.w_k, self.w_v, self.w_o", "w_q, w_k, w_v, w_o = self.w_q, self.w_k, self.w_v, np.eye(*self.w_o.shape)", "04"),
     Mutation("every head writes through head 0's part of w_o", "parts = w_o.reshape(self.n_heads, self.d_v, self.d_model)",
              "parts = w_o.reshape(self.n_heads, self.d_v, self.d_model)[:1]", "04"),
-    Mutation("random matrices twice too large", "    size = 1\n", "    size = 2\n", "04"),
 ]
 CONTROL = Mutation("(control: nothing is broken)", "", "", "")
 
@@ -187,12 +179,14 @@ def run(mutation: Mutation, folder) -> Outcome:
     core.write_text(text + REWRITE.replace(mutation.right, mutation.wrong, 1), encoding="utf-8")
 
     names = [path.relative_to(FOLDER) for path in notebook_files()]
-    names.sort(key=lambda name: (not name.name.startswith(mutation.start), name.parts[0] == "solutions", name))
+    names.sort(key=lambda name: (not name.name.startswith(mutation.start), not name.name.startswith(("03", "04")), name))
+    # Importing an optional part of jsonschema, which nbval does not need, takes longer than most notebooks.
+    (folder / "quick_start.py").write_text("import sys\nsys.modules['rfc3987_syntax'] = None\n")
     environment = {key: value for key, value in with_own_environment(folder).items() if not key.startswith("PYTEST")}
-    environment.update(PYTHONPATH=str(folder), OMP_NUM_THREADS="1", PYTHONDONTWRITEBYTECODE="1")
+    environment.update(PYTHONPATH=str(folder), PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", OMP_NUM_THREADS="1")
     subprocess.run(
-        [sys.executable, "-m", "pytest", "--nbval", "--nbval-sanitize-with", str(ROOT / "tests" / "sanitize.cfg"), "-c", os.devnull, "--rootdir", ".",
-         "-p", "no:cacheprovider", "-p", "no:xdist", "-x", "-q", "--color=no", "--junitxml", "report.xml", *(str("notebooks" / name) for name in names)],
+        [sys.executable, "-m", "pytest", "-p", "quick_start", "-p", "nbval.plugin", "--nbval", "--nbval-sanitize-with", str(ROOT / "tests" / "sanitize.cfg"),
+         "-c", os.devnull, "--rootdir", ".", "-p", "no:cacheprovider", "-x", "-q", "--color=no", "--junitxml", "report.xml", *(str(Path("notebooks") / name) for name in names)],
         cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=900,
     )
     assert (core.parent / "was_loaded").exists(), "the notebooks did not run with the mutated copy"

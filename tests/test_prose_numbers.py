@@ -52,7 +52,7 @@ LEFT_OUT = [
         (r"\b\d+\s?[-–]?\s?D\b", 0),                                      # 2-D
         (r"(?<![\d.,])0\d\b(?!\.\d)", 0),                                          # notebook 04
         (r"\b\d+\.\d+\.\d+(?:\.\d+)*\b|§\s?[\d.]+", 0),                   # a version or a section
-        (r"\b(?:notebooks?|heads?|layers?|exercises?|questions?|figures?|fig\.|tables?|equations?|eq\.|sections?|chapters?|options?|steps?|"
+        (r"\b(?:notebooks?|heads?|layers?|issues?|pull requests?|exercises?|questions?|figures?|fig\.|tables?|equations?|eq\.|sections?|chapters?|options?|steps?|"
          r"pages?|pp?\.|volumes?|vol\.|cells?|python|numpy|matplotlib|ipywidgets|jupyterlab|apache|by)[ ~]\(?\d+(?:\.\d+)?"
          r"(?:(?:\s?[–-]\s?|,\s|\s(?:and|to|or)\s)\d+)*\b(?!\s?%)", re.IGNORECASE),
         (r"(?<=[A-Za-z.,(]\s)(?:19\d\d|20[0-3]\d)[a-z]?\b(?=[\s).,;:\]]|$)|(?<=\()(?:19\d\d|20[0-3]\d)[a-z]?(?=[),;])", 0),
@@ -262,7 +262,7 @@ def notebook(prose, printed="", code=""):
     # what is no number of the course's own
     ("See notebook 04, notebooks 01 to 08, and q12, x_13, W_{14}, $k_{15}$, head 16, 2-D and float32.", "", ""),
     ("Vaswani et al. 2017 (arXiv 1706.03762), (Xiao 2023), [this](https://example.org/12/34), `int64`, GPT-2.", "", ""),
-    ("1. one\n12. twelve\n\n## 13. A title\n\nEquation 14, Table 23, section 3.2.2, Python 3.12, #15.", "", ""),
+    ("1. one\n12. twelve\n\n## 13. A title\n\nEquation 14, Table 23, section 3.2.2, Python 3.12, #15, issue 118.", "", ""),
     ("The 8 heads of 10, and −2, and k₁₂, x<sub>12</sub>.", "", ""),
     ("```\n99.9\n```", "", ""),
 ])

@@ -71,9 +71,8 @@ class DotProductGrid(Explorer):
         for control, value in ((self.query_value, self.query[i]), (self.key_value, self.key[i])):
             if not np.isclose(value, control.value):
                 options = sorted({*(float(v) for v in range(-8, 9)), round(float(value), 2)})
-                with control.hold_trait_notifications():
-                    control.options = options
-                    control.value = round(float(value), 2)
+                control.options = options
+                control.value = round(float(value), 2)
         if follow_angle:
             self.angle.value = self._angle()
         self._quiet = False

@@ -95,7 +95,7 @@ class HeadExplorer(Explorer):
         panels = figures.weight_panels(self.weights, self.titles())
         self.focus = min(self.focus, len(panels) - 1)
         focused = panels[self.focus]
-        self.head_map.show(panels, self.words, self.words, note=f"{figures.row_sum_note(panels)}. Click a head to see its numbers.",
+        self.head_map.show(panels, self.words, self.words, note=f"Rows are queries, columns are keys; {figures.row_sum_note(panels)}. Click a head to see its numbers.",
                            description=f"{self.caption()}. {figures.weights_alt(panels, self.words, self.words)}", focus=self.focus)
         self.focus_map.show([focused], self.words, self.words, note=figures.row_sum_note([focused]),
                             description=f"In focus: {figures.weights_alt([focused], self.words, self.words)}")
@@ -130,9 +130,8 @@ class HeadExplorer(Explorer):
             size = D_MODEL // n_heads
         for control, callback, options, value in ((self.heads, self._heads_moved, counts, n_heads), (self.head_size, self._size_moved, sizes, size)):
             control.unobserve(callback, "value")
-            with control.hold_trait_notifications():
-                control.options = options
-                control.value = value
+            control.options = options
+            control.value = value
             control.observe(callback, "value")
         self._redraw()
 

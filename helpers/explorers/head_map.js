@@ -57,7 +57,8 @@ function render({ model, el }) {
     perLine = Math.ceil(n / lines); // 9 panels as 5 + 4, not 8 + 1
     const upright = widest(columnWords) > size * 0.95; // words that do not fit above their column stand upright
     const top = 22 + (upright ? widest(columnWords) + 8 : 18);
-    const panelWidth = left + size * columns + GAP;
+    context.font = `bold 12px ${FONT}`;
+    const panelWidth = left + Math.max(size * columns, widest(model.get("panels").map((p) => p.title))) + GAP;
     const panelHeight = top + size * rows + 12;
     return { left, top, size, perLine, lines, upright, rowWords, columnWords, panelWidth, panelHeight,
              width: perLine * panelWidth, height: lines * panelHeight };

@@ -12,7 +12,8 @@ from helpers.explorers.head_map import HeadMap
 
 __all__ = ["MaskPainter"]
 
-PRESETS = ("none", "causal", "padding: the last two words", "hide every word from itself", "row 0 may attend to nothing")
+PAINTED = "painted by hand"
+PRESETS = ("none", "causal", "padding: the last two words", "hide every word from itself", "row 0 may attend to nothing", PAINTED)
 
 
 class MaskPainter(Explorer):
@@ -25,7 +26,7 @@ class MaskPainter(Explorer):
         self.inputs, self.words = (queries, keys, values), list(words)
         self.preset = widgets.Dropdown(options=PRESETS, value=preset, description="mask")
         self.maps, self.summary = HeadMap(cell_size=44), widgets.HTML()
-        self.preset.observe(lambda change: self.paint(self._preset(change.new)), "value")
+        self.preset.observe(self._chosen, "value")
         self.maps.on_press(lambda _, row, column: self.toggle(row, column))
         super().__init__([self.preset, self.summary, self.maps], **layout)
         self.paint(self._preset(preset))
@@ -34,6 +35,11 @@ class MaskPainter(Explorer):
         mask = self.mask.copy()
         mask[row, column] ^= True
         self.paint(mask)
+        self.preset.value = PAINTED                                         # so that any other entry can be chosen again
+
+    def _chosen(self, change):
+        if change.new != PAINTED:
+            self.paint(self._preset(change.new))
 
     def paint(self, mask: np.ndarray):
         """Use this mask: (n, n), boolean, True = may attend."""

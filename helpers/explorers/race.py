@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 import ipywidgets as widgets
@@ -67,8 +68,12 @@ class Race(Explorer):
         return figures.Picture(figure, f"Times of {len(ratios)} ways, relative to the fastest, in {self.where}: {listing}.", f"{self.where}: {listing}")
 
     def _refresh(self):
-        rows = "".join(f'<tr><td style="padding-right:12px">{name}</td><td style="text-align:right">{_times(ratio)}</td></tr>' for name, ratio in self.ratios().items())
-        self.view.value = sentence_line(f"Times relative to the fastest, {self.where}:") + f"<table>{rows}</table>"
+        rows = "".join(
+            f'<div style="display:flex;align-items:center;gap:8px;line-height:1.6"><span style="width:150px">{name}</span>'
+            f'<span style="width:{12 + 60 * math.log10(ratio):.0f}px;height:14px;background:{figures.COLOURS["weights"]}"></span><b>{_times(ratio)}</b></div>'
+            for name, ratio in self.ratios().items()
+        )
+        self.view.value = sentence_line(f"Time relative to the fastest, {self.where} (bars: logarithmic)") + rows
 
 
 def _times(ratio: float) -> str:

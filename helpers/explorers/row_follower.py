@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipywidgets as widgets
 import numpy as np
+from matplotlib.figure import Figure
 
 from helpers import figures
 from helpers.attention import scaled_dot_product_attention
@@ -38,8 +39,12 @@ class RowFollower(Explorer):
     def picture(self):
         steps, shares = self._panels()
         lines = [self.numbers(), figures.numbers_text(steps, [self.query_words[self.row.value]], self.key_words), figures.numbers_text(shares, *self._share_names())]
-        return figures.heat_maps(shares, *self._share_names(), row_axis="", column_axis="number of the output", note=self.numbers(),
-                                 alt=f"What each value adds to the output of {self.query_words[self.row.value]}: {self.numbers()}.", text="\n".join(lines))
+        figure = Figure(figsize=(8.8, 4.6), layout="constrained")
+        top, bottom = figure.subfigures(2, 1, height_ratios=(1, 2.4))
+        for axes, panel in zip(top.subplots(1, 3), steps):
+            figures.draw_panel(axes, panel, [self.query_words[self.row.value]], self.key_words, "", "")
+        figures.draw_panel(bottom.subplots(), shares[0], *self._share_names(), "", "number of the output")
+        return figures.Picture(figure, f"Scores and weights of {self.query_words[self.row.value]}, and what each value adds to its output: {self.numbers()}.", "\n".join(lines))
 
     def _panels(self):
         i = self.row.value
@@ -47,7 +52,7 @@ class RowFollower(Explorer):
         steps = [figures.score_panel("scores q·k", self.scores[i : i + 1], digits=1), figures.score_panel("÷ √d_k", scaled[None], digits=2),
                  *figures.weight_panels(self.weights[i : i + 1], ["weights"])]
         parts = self.weights[i][:, None] * self.inputs[2]                      # (n_keys, d_v): their sum is the output
-        shares = [figures.score_panel("weight × value, and their sum", np.vstack([parts, self.output[i]]), digits=2)]
+        shares = [figures.score_panel("weight × value", np.vstack([parts, self.output[i]]), digits=2)]
         return steps, shares
 
     def _share_names(self):

@@ -46,19 +46,21 @@ class ScoreBench(Explorer):
 
     def numbers(self) -> str:
         return (f"scores {self.first.value}, {self.second.value} → divided {self.scaled[0]:.3f}, {self.scaled[1]:.3f} → "
-                f"weights {self.weights[0]:.4f}, {self.weights[1]:.4f}; gap {self.gap:.3f}; learning signal p(1−p) = {self.signal:.3g}")
+                f"weights {self.weights[0]:.4f}, {self.weights[1]:.4f}; gap {self.first.value - self.second.value}, divided {self.gap:.3f}; learning signal p(1−p) = {self.signal:.3g}")
 
     def picture(self):
         figure = Figure(figsize=(8.4, 2.9), layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=(1, 1.6))
+        left, right, meter = figure.subplots(1, 3, width_ratios=(1, 1.5, 0.25))
+        meter.bar([0], [self.signal], color=figures.COLOURS["scores"])
+        meter.set(ylim=(0, 0.25), xticks=[], ylabel="learning signal p(1−p)")
         drawn = left.bar(self.words, self.weights, color=figures.COLOURS["weights"], width=0.6)
         left.bar_label(drawn, [f"{w:.4f}" for w in self.weights], fontsize=9, padding=2)
         left.set(ylim=(0, 1.12), ylabel="weight")
         gaps = np.linspace(-WIDEST_GAP, WIDEST_GAP, 161)
         right.plot(gaps, softmax(np.stack([gaps, 0 * gaps], axis=-1))[:, 0], color=figures.COLOURS["weights"])
-        right.plot([np.clip(self.gap, -WIDEST_GAP, WIDEST_GAP)], [self.weights[0]], "o", color=figures.COLOURS["output"], ms=9)
+        right.plot([np.clip(self.gap, -WIDEST_GAP, WIDEST_GAP)], [self.weights[0]], "o", color="#111827", ms=9)
         right.set(xlabel="gap between the divided scores", ylabel=f"weight of {self.words[0]}", ylim=(-0.03, 1.06))
-        for axes in (left, right):
+        for axes in (left, right, meter):
             axes.spines[["top", "right"]].set_visible(False)
         return figures.Picture(figure, f"Two bars of weights and the point on the softmax curve. {self.numbers()}.", self.numbers())
 
@@ -68,7 +70,7 @@ class ScoreBench(Explorer):
 
     def _svg(self) -> str:
         """The same picture for the live view: light enough to be sent at every move of a slider."""
-        (p, q), bar, dot, ink = self.weights, figures.COLOURS["weights"], figures.COLOURS["output"], "var(--jp-ui-font-color1, #374151)"
+        (p, q), bar, dot, ink = self.weights, figures.COLOURS["weights"], figures.COLOURS["scores"], "var(--jp-ui-font-color1, #374151)"
         across = lambda gap: 330 + 390 * (min(max(gap, -WIDEST_GAP), WIDEST_GAP) + WIDEST_GAP) / (2 * WIDEST_GAP)
         up = lambda weight: 190 - 160 * weight
         gaps = np.linspace(-WIDEST_GAP, WIDEST_GAP, 65)
@@ -81,7 +83,7 @@ class ScoreBench(Explorer):
                 f'<line x1="40" y1="190" x2="260" y2="190" stroke="{ink}"/>{bars}'
                 f'<line x1="330" y1="190" x2="720" y2="190" stroke="{ink}"/><line x1="525" y1="190" x2="525" y2="30" stroke="{ink}" stroke-dasharray="3 4" opacity="0.5"/>'
                 f'<polyline points="{curve}" fill="none" stroke="{bar}" stroke-width="2.5"/><circle cx="{across(self.gap):.1f}" cy="{up(p):.1f}" r="7" fill="{dot}"/>'
-                f'{text(330, 206, "−8", 11)}{text(525, 206, "0", 11)}{text(720, 206, "8", 11)}{text(525, 224, f"gap of the divided scores: {self.gap:.3f}{beyond}")}'
+                f'{text(330, 206, "−8", 11)}{text(525, 206, "0", 11)}{text(720, 206, "8", 11)}{text(525, 224, f"gap {self.first.value - self.second.value}, divided {self.gap:.3f}{beyond}")}'
                 f'{text(40, 224, f"divided scores {self.scaled[0]:.3f} and {self.scaled[1]:.3f}", anchor="start")}'
                 f'{text(40, 248, f"learning signal p(1−p) = {self.signal:.3g}", anchor="start", weight="bold")}'
                 f'<rect x="330" y="238" width="390" height="12" fill="none" stroke="{ink}"/><rect x="330" y="238" width="{390 * self.signal / 0.25:.1f}" height="12" fill="{dot}"/></svg>')

@@ -12,7 +12,7 @@ from helpers.explorers.head_map import HeadMap
 
 __all__ = ["ShapeTheatre"]
 
-WAYS = ("right: reshape, then transpose", "wrong: reshape only")
+WAYS = ("right: transpose at the split and at the merge", "wrong: reshape only, at both", "wrong: no transpose at the merge")
 SCENES = ("1 words", "2 split", "3 merged")
 
 
@@ -25,7 +25,7 @@ class ShapeTheatre(Explorer):
     def __init__(self, words=("Thinking", "Machines"), d_model=16, n_heads=4, **layout):
         self.words, self.d_model = list(words), d_model
         self.heads = slider("heads", [h for h in (1, 2, 4, 8) if d_model % h == 0], n_heads)
-        self.way = widgets.Dropdown(options=WAYS, value=WAYS[0], description="way")
+        self.way = widgets.Dropdown(options=WAYS, value=WAYS[0], description="way", layout=widgets.Layout(width="420px"))
         self.scene = slider("step", SCENES, SCENES[1])
         self.stage, self.summary = HeadMap(cell_size=40, reads="{row}, column {column}"), widgets.HTML()
         for control in (self.heads, self.way, self.scene):
@@ -37,13 +37,12 @@ class ShapeTheatre(Explorer):
         """Where each number stands now: (n_panels, n, columns), each number being word · d_model + column."""
         n, h = len(self.words), self.heads.value
         x = np.arange(n * self.d_model).reshape(n, self.d_model)
-        right = self.way.value == WAYS[0]
         if self.scene.value == SCENES[0]:
             return x[None]
-        split = split_heads(x, h) if right else x.reshape(h, n, self.d_model // h)
+        split = x.reshape(h, n, self.d_model // h) if self.way.value == WAYS[1] else split_heads(x, h)
         if self.scene.value == SCENES[1]:
             return split
-        return (merge_heads(split) if right else split_heads(x, h).reshape(n, self.d_model))[None]
+        return (merge_heads(split) if self.way.value == WAYS[0] else split.reshape(n, self.d_model))[None]
 
     def numbers(self) -> str:
         places = self.arrange()
