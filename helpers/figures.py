@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import io
 import math
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -72,7 +73,9 @@ class Picture:
     def png(self) -> bytes:
         buffer = io.BytesIO()
         FigureCanvasAgg(self.figure)
-        self.figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box for a letter is better than a red page
+            self.figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
         return buffer.getvalue()
 
     def _repr_mimebundle_(self, include=None, exclude=None):

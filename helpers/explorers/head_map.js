@@ -55,7 +55,7 @@ function render({ model, el }) {
     size = Math.max(smallest, Math.min(wish, size));
     const lines = Math.ceil(n / perLine);
     perLine = Math.ceil(n / lines); // 9 panels as 5 + 4, not 8 + 1
-    const upright = widest(columnWords) > size * 0.95; // words that do not fit above their column stand upright
+    const upright = widest(columnWords) > size - 6; // words that do not fit above their column stand upright
     const top = 22 + (upright ? widest(columnWords) + 8 : 18);
     context.font = `bold 12px ${FONT}`;
     const panelWidth = left + Math.max(size * columns, widest(model.get("panels").map((p) => p.title))) + GAP;
