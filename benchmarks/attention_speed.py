@@ -32,8 +32,8 @@ from helpers.attention import MultiHeadAttention
 SIZES = [(1, 2, 512, 8), (1, 8, 64, 4), (1, 16, 512, 8), (1, 64, 512, 8), (4, 128, 512, 8),
          (1, 512, 512, 8), (1, 1024, 512, 8), (1, 2048, 512, 8), (1, 4096, 512, 8)]
 
-PAUSE = 0.04    # seconds: the waiting threads of OpenBLAS, OpenMP and ONNX Runtime spin for up to 26 ms before they sleep
-TURN = 0.02     # seconds that a turn lasts at least
+PAUSE = 0.05    # seconds: the waiting threads of OpenBLAS, OpenMP and ONNX Runtime spin for up to 26 ms before they sleep
+TURN = 0.25     # seconds that a turn lasts at least
 
 
 def limit(layer, x):
