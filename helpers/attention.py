@@ -267,6 +267,18 @@ class MultiHeadAttention:
         w_o = self.w_o.reshape(self.n_heads, self.d_v, self.d_model).astype(found.dtype, copy=False)
         return (split_heads(found, self.n_heads) @ w_o).astype(result_type, copy=False)
 
+    def project(self, x, context=None):
+        """Every head's queries (of x), keys and values (of context, or of x).
+
+        x:       (..., n_queries, d_model)
+        context: (..., n_keys, d_model); x itself unless given
+        returns: (..., n_heads, n_queries, d_k), (..., n_heads, n_keys, d_k), (..., n_heads, n_keys, d_v)
+        """
+        x = self._words(x, "x")
+        context = x if context is None else self._words(context, "context")
+        result_type = np.result_type(x.dtype, context.dtype, self._type)
+        return tuple(part.astype(result_type, copy=False) for part in self._project(x, context, _working_type(result_type)))
+
     def _run(self, x, context, mask, need_weights):
         """What the heads found, side by side: (..., n_queries, n_heads · d_v); their weights; the result's type."""
         x = self._words(x, "x")

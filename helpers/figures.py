@@ -43,6 +43,7 @@ class Panel:
     palette: "weights" (0 to limit), "signed" (-limit to limit), "mask" (0 or 1) or "words" (a whole number is a colour)
     limit:   the number at the end of the colour bar
     labels:  (rows, columns) texts to write in the cells instead of the numbers
+    dim:     drawn faintly, as something switched off
     """
 
     title: str
@@ -51,6 +52,7 @@ class Panel:
     limit: float = 1.0
     labels: Sequence[Sequence[str]] | None = None
     digits: int = 2
+    dim: bool = False
 
     @property
     def lowest(self) -> float:
@@ -112,8 +114,8 @@ def score_panel(title: str, scores: np.ndarray, limit: float | None = None, digi
 
 def draw_panel(axes, panel: Panel, rows: Sequence[str], columns: Sequence[str], row_axis="query", column_axis="key", numbers=True):
     """Draw one heat map with its words. Returns the image."""
-    image = axes.imshow(_colours(panel), aspect="equal", interpolation="nearest")
-    axes.set_title(panel.title, fontsize=10)
+    image = axes.imshow(_colours(panel), aspect="equal", interpolation="nearest", alpha=0.35 if panel.dim else 1)
+    axes.set_title(panel.title + (" (off)" if panel.dim else ""), fontsize=10)
     axes.set_xticks(range(len(columns)), [_short(word) for word in columns], fontsize=8)
     axes.set_yticks(range(len(rows)), [_short(word) for word in rows], fontsize=8)
     if sum(len(_short(word)) for word in columns) > 16 or len(columns) > 8:
@@ -140,6 +142,7 @@ def heat_maps(panels: Sequence[Panel], rows, columns, row_axis="query", column_a
     largest = max(n_rows, n_columns)
     numbers = largest * per_line <= 26 or any(panel.labels is not None for panel in panels)
     bars = {(panel.palette, panel.limit): panel for panel in panels if panel.palette in ("weights", "signed")}
+    bars = bars if len(bars) <= 2 else {}                                   # limits of their own, which the note has to say
     panel_width = min(3.4, 8.6 / per_line)
     row_space = 0.08 * max(len(_short(word)) for word in rows) + 0.3
     column_space = 0.06 * max(len(_short(word)) for word in columns) + 0.5

@@ -946,3 +946,19 @@ def test_random_has_mean_zero_and_variance_one_over_the_numbers_summed():
 def test_random_refuses_anything_but_a_generator(rng, kind):
     with refuses(TypeError, f"rng must be a numpy Generator, as np.random.default_rng(0) makes one, and got {kind}"):
         MultiHeadAttention.random(4, 2, rng)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("with_context", [False, True])
+def test_project_gives_every_heads_queries_keys_and_values(dtype, with_context):
+    rng = np.random.default_rng(8)
+    layer = MultiHeadAttention.random(12, 3, rng, d_k=4, d_v=5)
+    layer = MultiHeadAttention(*(w.astype(dtype) for w in (layer.w_q, layer.w_k, layer.w_v, layer.w_o)), 3)
+    x, context = rng.standard_normal((2, 4, 12)).astype(dtype), rng.standard_normal((2, 7, 12)).astype(dtype) if with_context else None
+    other = x if context is None else context
+    expected = [split_heads(words.astype(float) @ w.astype(float), 3) for words, w in ((x, layer.w_q), (other, layer.w_k), (other, layer.w_v))]
+    for found, right in zip(layer.project(x, context), expected, strict=True):
+        assert found.dtype == dtype and found.shape == right.shape
+        np.testing.assert_allclose(found, right, atol={np.float16: 0.02, np.float32: 1e-4, np.float64: 1e-12}[dtype])
+    with pytest.raises(ValueError, match="x must have the shape"):
+        layer.project(x[..., :5])

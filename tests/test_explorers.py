@@ -84,19 +84,75 @@ def test_moving_the_first_control_changes_the_numbers(name):
 def test_thousands_of_settings_give_what_the_core_gives():
     explorer, rng = HeadExplorer(WORDS), np.random.default_rng(1)
     seen = set()
-    for _ in range(2000):
-        control = rng.choice(list(controls(explorer)))
+    settings = [control for control in controls(explorer) if control not in explorer.takes_part]
+    for turn in range(2000):
+        control = rng.choice(settings if turn % 10 else explorer.takes_part)
         control.value = values(control)[rng.integers(len(values(control)))]
         h, size = explorer.heads.value, explorer.head_size.value
-        seen.add((h, size, explorer.source.value, explorer.mask.value, explorer.scaled.value))
+        seen.add((h, size, explorer.source.value, explorer.mask.value, explorer.scaled.value, explorer.temperature.value))
         assert explorer.weights.shape == (h, 7, 7)
         np.testing.assert_allclose(explorer.weights.sum(axis=-1), 1)
         assert f"{h * size} columns" in explorer.caption() and f"{4 * 512 * h * size:,} parameters" in explorer.caption()
         if explorer.linked.value:
             assert h * size == 512
-        if explorer.scaled.value and explorer.source.value == "made by hand" and explorer.mask.value == "none":
+        if explorer.scaled.value and explorer.temperature.value == 1 and explorer.source.value == "made by hand" and explorer.mask.value == "none":
             np.testing.assert_allclose(explorer.weights, examples.hand_made(h, size)(examples.embed(WORDS))[1], atol=1e-12)
     assert len(seen) > 400
+
+
+@pytest.mark.parametrize("mask", ["none", "causal", "padding: the last two words"])
+def test_every_weight_is_explained_by_its_score_its_divisors_and_its_row(mask):
+    explorer = HeadExplorer(WORDS, source="random", mask=mask)
+    explorer.temperature.value = 2.0
+    for head, i, j in np.ndindex(8, 7, 7):
+        steps = explorer.result.why(head, i, j)
+        weight = explorer.weights[head, i, j]
+        score = explorer.result.queries[head, i] @ explorer.result.keys[head, j]
+        assert steps[0].endswith(f"{weight:.3f}?") and steps[1].endswith(f"= {score:.2f}")
+        if weight == 0:
+            assert "forbids" in steps[-1]
+        else:
+            assert steps[2] == f"divided by √64 and by 2: {score / 16:.3f}" and steps[-1].endswith(f"= {weight:.3f}")
+            assert float(steps[-1].split("1 / ")[1].split()[0]) == pytest.approx(1 / weight, abs=1e-3)
+
+
+def test_a_head_that_is_switched_off_takes_exactly_its_part_away():
+    explorer = HeadExplorer(WORDS, source="random")
+    assert "All heads take part" in explorer.change.value
+    explorer.takes_part[3].value = explorer.takes_part[5].value = False
+    writes = explorer.result.writes
+    moved = np.linalg.norm(writes[3] + writes[5], axis=-1) / np.linalg.norm(writes.sum(axis=0), axis=-1)
+    assert "Without heads 3, 5" in explorer.change.value and f"by {moved.mean():.0%}" in explorer.change.value
+    assert [panel["dim"] for panel in explorer.head_map.panels] == [i in (3, 5) for i in range(8)]
+    explorer.heads.value = 2                                                # the others are gone, and with them what was off
+    assert "All heads take part" in explorer.change.value
+
+
+def test_the_writes_add_up_to_the_layers_output():
+    explorer = HeadExplorer(WORDS)
+    output, _ = examples.hand_made(8, 64)(examples.embed(WORDS))
+    np.testing.assert_allclose(explorer.result.writes.sum(axis=0), output, atol=1e-9)
+
+
+def test_a_pinned_setting_stays_while_the_other_moves():
+    explorer = HeadExplorer(WORDS)
+    explorer.pin.value = True
+    pinned = bytes(explorer.pinned_map.data)
+    explorer.temperature.value = 4.0
+    assert explorer.pinned_map.data == pinned != explorer.head_map.data
+    assert "largest difference of a weight is 0." in explorer.pinned_summary.value
+    explorer.heads.value = 4
+    assert "different shapes" in explorer.pinned_summary.value
+    explorer.pin.value = False
+    assert explorer.pinned is None
+
+
+def test_colours_may_end_at_each_heads_largest_weight():
+    explorer = HeadExplorer(WORDS)
+    explorer.colours.value = "from 0 to each head's largest"
+    for panel, weights in zip(explorer.head_map.panels, explorer.weights):
+        assert panel["high"] == weights.max()
+    assert "largest weight" in explorer.picture().text
 
 
 def test_the_map_holds_the_weights_and_not_something_like_them():

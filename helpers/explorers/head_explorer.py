@@ -2,24 +2,107 @@
 
 from __future__ import annotations
 
+import html
+import math
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import ipywidgets as widgets
 import numpy as np
 
 from helpers import examples, figures
-from helpers.attention import MultiHeadAttention, causal_mask, padding_mask, scaled_dot_product_attention, split_heads
+from helpers.attention import MultiHeadAttention, causal_mask, padding_mask, scaled_dot_product_attention
 from helpers.explorers.explorer import Explorer, sentence_line, slider
 from helpers.explorers.head_map import HeadMap
 
-__all__ = ["HeadExplorer", "read_words"]
+__all__ = ["HeadExplorer", "Setting", "read_words"]
 
 D_MODEL = 512
 HEAD_COUNTS = (1, 2, 4, 8, 16)
-HEAD_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+FREE_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)  # with 16 heads, more would be slow
+MOST_HEADS = HEAD_COUNTS[-1]
 MOST_WORDS, LONGEST_WORD = 64, 40
-MASKS = ("none", "causal", "padding: the last two words")
+PADDING = "padding: the last two words"
+MASKS = ("none", "causal", PADDING)
 SOURCES = ("made by hand", "random")
+COLOURS = ("from 0 to 1", "from 0 to each head's largest")
+ERROR = "#b91c1c"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What the weights depend on. Two of them can be compared."""
+
+    words: tuple[str, ...]
+    n_heads: int = 8
+    d_k: int = 64
+    source: str = SOURCES[0]
+    mask: str = MASKS[0]
+    scaled: bool = True
+    temperature: float = 1.0
+
+    def caption(self) -> str:
+        heads = f"{self.n_heads} {'head' if self.n_heads == 1 else 'heads'} × {self.d_k} = {self.n_heads * self.d_k} columns"
+        parts = [heads, f"{4 * D_MODEL * self.n_heads * self.d_k:,} parameters in W_Q, W_K, W_V, W_O", self.source]
+        parts += [f"mask {self.mask}"] if self.mask != MASKS[0] else []
+        parts += [] if self.scaled else ["not divided by √(head size)"]
+        parts += [f"temperature {self.temperature:g}"] if self.temperature != 1 else []
+        return " · ".join(parts)
+
+    def allowed(self) -> np.ndarray | None:
+        """The mask, (n, n) or (1, n), True = may attend, or None."""
+        n = len(self.words)
+        return {MASKS[0]: None, "causal": causal_mask(n), PADDING: padding_mask(max(n - 2, 1), n)}[self.mask]
+
+    def titles(self) -> list[str]:
+        if self.source == "made by hand":
+            return [f"{i} {examples.HAND_MADE[i]}" for i in range(self.n_heads)]
+        return [f"head {i}" for i in range(self.n_heads)]
+
+
+class Result:
+    """Attention with one setting, computed when it is made.
+
+    queries, keys: (n_heads, n, d_k); weights: (n_heads, n, n); writes: (n_heads, n, 512), what each head adds to the output
+    """
+
+    def __init__(self, setting: Setting):
+        layer = _layer(setting.source, setting.n_heads, setting.d_k)
+        x = examples.embed(setting.words)
+        if setting.source == "random":                                      # random matrices expect numbers of variance 1
+            x = x * np.sqrt(D_MODEL / (x**2).sum(axis=-1, keepdims=True))
+        self.setting = setting
+        self.scale = (1 / math.sqrt(setting.d_k) if setting.scaled else 1.0) / setting.temperature
+        self.queries, self.keys, values = layer.project(x)
+        found, self.weights = scaled_dot_product_attention(self.queries, self.keys, values, setting.allowed(), self.scale)
+        self.writes = found @ layer.w_o.reshape(setting.n_heads, setting.d_k, D_MODEL)
+
+    def panels(self, colours=COLOURS[0], off=frozenset()) -> list[figures.Panel]:
+        panels = figures.weight_panels(self.weights, self.setting.titles())
+        limits = [1.0 if colours == COLOURS[0] else float(panel.cells.max()) or 1.0 for panel in panels]
+        return [replace(panel, limit=limit, dim=i in off) for i, (panel, limit) in enumerate(zip(panels, limits))]
+
+    def why(self, head: int, i: int, j: int) -> list[str]:
+        """The steps from q·k to one weight, in sentences."""
+        s, words = self.setting, self.setting.words
+        weight, score = self.weights[head, i, j], self.queries[head, i] @ self.keys[head, j]
+        steps = [f"Why is the weight of {words[i]} → {words[j]} in head {head} {weight:.3f}?", f"q({words[i]}) · k({words[j]}) = {score:.2f}"]
+        if s.mask != MASKS[0] and not np.broadcast_to(s.allowed(), self.weights.shape[1:])[i, j]:
+            return steps + ["The mask forbids it: the score becomes −∞, and the weight 0."]
+        row = self.queries[head, i] @ self.keys[head].T * self.scale
+        if s.mask != MASKS[0]:
+            row = row[np.broadcast_to(s.allowed(), self.weights.shape[1:])[i]]
+        divisions = [f"√{s.d_k}"] * s.scaled + [f"{s.temperature:g}"] * (s.temperature != 1)
+        if divisions:
+            steps.append(f"divided by {' and by '.join(divisions)}: {score * self.scale:.3f}")
+        rest = np.exp(row - row.max()).sum() / np.exp(score * self.scale - row.max())
+        return steps + [f"softmax: the powers of e of the whole row add up to {rest:.3f} times this one's, so the weight is 1 / {rest:.3f} = {weight:.3f}"]
+
+    def change_without(self, off: set[int]) -> np.ndarray:
+        """How far each word's output moves, relative to its length, when these heads write nothing: (n,)."""
+        whole = np.linalg.norm(self.writes.sum(axis=0), axis=-1)
+        moved = np.linalg.norm(self.writes[sorted(off)].sum(axis=0), axis=-1)
+        return np.divide(moved, whole, out=np.zeros_like(moved), where=whole > 0)
 
 
 class HeadExplorer(Explorer):
@@ -31,81 +114,142 @@ class HeadExplorer(Explorer):
     words:   the sentence, up to 64 words
     n_heads: 1, 2, 4, 8 or 16
     source:  "made by hand" (examples.hand_made) or "random"
+    mask:    "none", "causal" or "padding: the last two words"
     """
 
-    def __init__(self, words=("Thinking", "Machines"), n_heads=8, source="made by hand", mask="none", **layout):
+    def __init__(self, words=("Thinking", "Machines"), n_heads=8, source=SOURCES[0], mask=MASKS[0], **layout):
         self.words = read_words(" ".join(words))
         self.heads = slider("heads", HEAD_COUNTS, n_heads)
-        self.head_size = slider("head size", tuple(D_MODEL // h for h in reversed(HEAD_COUNTS)), D_MODEL // n_heads)
-        self.linked = widgets.Checkbox(value=True, description=f"keep heads × head size = {D_MODEL}", indent=False)
+        self.head_size = slider("head size", _linked_sizes(), D_MODEL // n_heads)
+        self.temperature = slider("temperature", (0.25, 0.5, 1.0, 2.0, 4.0), 1.0)
+        self.linked = widgets.Checkbox(value=True, description=f"keep heads × head size = {D_MODEL}", indent=False, layout=widgets.Layout(width="340px"))
+        self.scaled = widgets.Checkbox(value=True, description="divide the scores by √(head size)", indent=False, layout=widgets.Layout(width="340px"))
         self.source = widgets.Dropdown(options=SOURCES, value=source, description="matrices")
         self.mask = widgets.Dropdown(options=MASKS, value=mask, description="mask")
-        self.scaled = widgets.Checkbox(value=True, description="divide the scores by √(head size)", indent=False)
+        self.colours = widgets.Dropdown(options=COLOURS, value=COLOURS[0], description="colours")
         self.sentence = widgets.Text(value=" ".join(self.words), description="sentence", continuous_update=False, layout=widgets.Layout(width="690px"))
-        self.head_map, self.focus_map = HeadMap(cell_size=40), HeadMap(cell_size=46)
-        self.summary, self.message = widgets.HTML(), widgets.HTML()
-        self.focus = 0
-        for control in (self.source, self.mask, self.scaled):
-            control.observe(self._redraw, "value")
-        self.heads.observe(self._heads_moved, "value")
-        self.head_size.observe(self._size_moved, "value")
-        self.linked.observe(self._link_changed, "value")
-        self.sentence.observe(self._sentence_changed, "value")
-        self.head_map.on_press(lambda head, *_: self.put_in_focus(head))
-        controls = widgets.VBox([
-            widgets.HBox([self.heads, self.head_size]), widgets.HBox([self.linked, self.scaled]),
-            widgets.HBox([self.source, self.mask]), self.sentence,
-        ])
-        super().__init__([controls, self.message, self.summary, self.head_map, self.focus_map], **layout)
+        self.pin = widgets.ToggleButton(value=False, description="pin this setting", tooltip="keep these maps below, to compare them with another setting", layout=widgets.Layout(width="160px"))
+        self.takes_part = [widgets.Checkbox(value=True, description=str(i), indent=False, layout=widgets.Layout(width="48px")) for i in range(MOST_HEADS)]
+        self.summary, self.message, self.reason, self.change = (widgets.HTML() for _ in range(4))
+        self.head_map, self.focus_map = HeadMap(cell_size=40), HeadMap(cell_size=44)
+        self.product_map = HeadMap(cell_size=15, reads="number {row} + {column}")
+        self.write_map = HeadMap(cell_size=30, reads="into the output of {row}, head {column}")
+        self.pinned, self.pinned_map, self.pinned_summary = None, HeadMap(cell_size=40), widgets.HTML()
+        self.cell = (0, min(1, len(self.words) - 1), 0)
+        self._listen()
+        self._pinned_box = widgets.VBox([self.pinned_summary, self.pinned_map], layout=widgets.Layout(display="none"))
+        side_by_side = widgets.Layout(flex_flow="row wrap", align_items="flex-start")
+        half = widgets.Layout(flex="1 1 420px", min_width="300px")
+        super().__init__([
+            widgets.HBox([self.heads, self.head_size], layout=side_by_side),
+            widgets.HBox([self.linked, self.scaled], layout=side_by_side),
+            widgets.HBox([self.source, self.mask, self.colours], layout=side_by_side),
+            widgets.HBox([self.temperature, self.pin], layout=side_by_side),
+            self.sentence, self.message, self.summary, self.head_map, self._pinned_box,
+            widgets.HBox([widgets.VBox([self.focus_map], layout=half), widgets.VBox([self.reason, self.product_map], layout=half)], layout=side_by_side),
+            widgets.HBox([widgets.Label("heads that take part"), *self.takes_part], layout=side_by_side), self.change, self.write_map,
+        ], **layout)
         self._redraw()
 
     # -- what is shown -------------------------------------------------------------------------------
 
-    def compute(self):
-        """Run attention with the present settings. Sets weights (n_heads, n, n) and output (n, 512)."""
-        attention = _matrices(self.source.value, self.heads.value, self.head_size.value)
-        x = examples.embed(self.words)
-        if self.source.value == "random":                                   # random matrices expect numbers of variance 1
-            x = x * np.sqrt(D_MODEL / (x**2).sum(axis=-1, keepdims=True))
-        queries, keys, values = (split_heads(x @ w, attention.n_heads) for w in (attention.w_q, attention.w_k, attention.w_v))
-        scale = None if self.scaled.value else 1.0
-        self.attention = attention
-        _, self.weights = scaled_dot_product_attention(queries, keys, values, self._mask(), scale)
+    @property
+    def setting(self) -> Setting:
+        return Setting(self.words, self.heads.value, self.head_size.value, self.source.value, self.mask.value, self.scaled.value, self.temperature.value)
 
-    def put_in_focus(self, head: int):
-        self.focus = head
-        self._show()
+    @property
+    def weights(self) -> np.ndarray:
+        return self.result.weights
+
+    @property
+    def off(self) -> set[int]:
+        return {i for i in range(self.heads.value) if not self.takes_part[i].value}
 
     def caption(self) -> str:
-        h, size, a = self.heads.value, self.head_size.value, self.attention
-        budget = f"{h} {'head' if h == 1 else 'heads'} × {size} = {h * size} columns"
-        return f"{budget} · {a.n_parameters:,} parameters in W_Q, W_K, W_V, W_O · {self.source.value}"
+        return self.setting.caption()
 
-    def titles(self) -> list[str]:
-        jobs = examples.HAND_MADE if self.source.value == "made by hand" else [""] * 16
-        return [f"{i} {jobs[i]}".strip() if jobs[i] else f"head {i}" for i in range(self.heads.value)]
+    def put_in_focus(self, head: int, row: int, column: int):
+        """Show this head's numbers, and why this weight is what it is."""
+        self.cell = (head, row, column)
+        self._show()
 
     def picture(self):
-        panels = figures.weight_panels(self.weights, self.titles())
-        note = f"{self.caption()}\n{figures.row_sum_note(panels)}"
-        return figures.heat_maps(panels, self.words, self.words, note=note, alt=figures.weights_alt(panels, self.words, self.words),
-                                 text=f"{self.caption()}\n{figures.numbers_text(panels, self.words, self.words, figures.row_sum_note(panels))}")
+        panels, words = self.result.panels(self.colours.value, self.off), self.words
+        sums = figures.row_sum_note(panels) + ("" if self.colours.value == COLOURS[0] else "; colours from 0 to each head's largest weight")
+        said = [self.caption(), figures.numbers_text(panels, words, words, sums), *self.result.why(*self.cell), self._change()]
+        return figures.heat_maps(panels, words, words, note=f"{self.caption()}\n{sums}", alt=f"{self.caption()}. {figures.weights_alt(panels, words, words)}", text="\n".join(said))
+
+    def _redraw(self, _=None):
+        self.result = Result(self.setting)
+        head, i, j = self.cell
+        last = len(self.words) - 1
+        self.cell = (min(head, self.heads.value - 1), min(i, last), min(j, last))
+        for i, box in enumerate(self.takes_part):
+            box.layout.display = "" if i < self.heads.value else "none"
+        self._show()
 
     def _show(self):
-        panels = figures.weight_panels(self.weights, self.titles())
-        self.focus = min(self.focus, len(panels) - 1)
-        focused = panels[self.focus]
-        self.head_map.show(panels, self.words, self.words, note=f"Rows are queries, columns are keys; {figures.row_sum_note(panels)}. Click a head to see its numbers.",
-                           description=f"{self.caption()}. {figures.weights_alt(panels, self.words, self.words)}", focus=self.focus)
-        self.focus_map.show([focused], self.words, self.words, note=figures.row_sum_note([focused]),
-                            description=f"In focus: {figures.weights_alt([focused], self.words, self.words)}")
+        """The heads first, since they are what a moving slider is watched for."""
+        panels, words, head = self.result.panels(self.colours.value, self.off), self.words, self.cell[0]
+        sums = figures.row_sum_note(panels)
+        self.head_map.show(panels, words, words, focus=head, note=f"Rows are queries, columns are keys; {sums}. Click a cell, or press Enter on it, to put its head in focus.",
+                           description=f"{self.caption()}. {figures.weights_alt(panels, words, words)}")
         self.summary.value = sentence_line(self.caption())
+        self.focus_map.show([panels[head]], words, words, note=figures.row_sum_note([panels[head]]),
+                            description=f"In focus: {figures.weights_alt([panels[head]], words, words)}")
+        self._explain(*self.cell)
+        self._show_writes()
+        self._compare()
+
+    def _explain(self, head: int, i: int, j: int):
+        question, *steps = self.result.why(head, i, j)
+        self.reason.value = f"<b>{html.escape(question)}</b>" + "".join(sentence_line(step) for step in steps)
+        query, key = self.result.queries[head, i], self.result.keys[head, j]
+        columns = 2 ** math.ceil(math.log2(query.size) / 2)                 # the numbers of a vector, row by row
+        grid = {"q": query, "k": key, f"q × k, sum {query @ key:.2f}": query * key}
+        panels = [figures.score_panel(title, vector.reshape(-1, columns), digits=1) for title, vector in grid.items()]
+        names = [str(row * columns) for row in range(query.size // columns)], [str(column) for column in range(columns)]
+        self.product_map.show(panels, *names, note=f"The {query.size} numbers of q and k and their products, row by row.", description=" ".join([question, *steps]))
+
+    def _show_writes(self):
+        lengths = np.linalg.norm(self.result.writes, axis=-1).T             # (n, n_heads)
+        panel = figures.score_panel("length of each head's write into the output, through W_O", lengths, digits=1)
+        self.change.value = sentence_line(self._change())
+        heads = [str(i) for i in range(self.heads.value)]
+        self.write_map.show([panel], self.words, heads, note="Rows are words, columns are heads.", description=f"Lengths of the heads' writes. {self._change()}")
+
+    def _change(self) -> str:
+        off = self.off
+        if not off:
+            return "All heads take part: the output is the sum of their writes. Switch one off to see its part go."
+        moved = self.result.change_without(off)
+        each = ", ".join(f"{word} {share:.0%}" for word, share in list(zip(self.words, moved))[:8])
+        return f"Without {'head' if len(off) == 1 else 'heads'} {', '.join(map(str, sorted(off)))} the output moves by {moved.mean():.0%} of its length on average ({each}{', …' if len(moved) > 8 else ''})."
+
+    def _compare(self):
+        if self.pinned is None:
+            return
+        now, then = self.result, self.pinned
+        difference = "the maps have different shapes"
+        if now.weights.shape == then.weights.shape:
+            difference = f"the largest difference of a weight is {np.abs(now.weights - then.weights).max():.3f}"
+        self.pinned_summary.value = sentence_line(f"Pinned: {then.setting.caption()}. Compared with the maps above, {difference}.")
 
     # -- what the controls do ------------------------------------------------------------------------
 
-    def _redraw(self, _=None):
-        self.compute()
-        self._show()
+    def _listen(self):
+        for control in (self.source, self.mask, self.scaled, self.temperature, self.colours):
+            control.observe(self._redraw, "value")
+        for box in self.takes_part:
+            box.observe(lambda _: self._show(), "value")
+        self.heads.observe(self._heads_moved, "value")
+        self.head_size.observe(self._size_moved, "value")
+        self.linked.observe(self._link_changed, "value")
+        self.sentence.observe(self._sentence_changed, "value")
+        self.pin.observe(self._pin_changed, "value")
+        self.head_map.on_press(self.put_in_focus)
+        self.head_map.on_point(self._explain)
+        self.focus_map.on_point(lambda _, row, column: self._explain(self.cell[0], row, column))
 
     def _heads_moved(self, change):
         if self.linked.value:
@@ -117,47 +261,52 @@ class HeadExplorer(Explorer):
             self._set_quietly(self.heads, self._heads_moved, D_MODEL // change.new)
         self._redraw()
 
-    def _set_quietly(self, control, callback, value):
+    def _set_quietly(self, control, callback, value, options=None):
         control.unobserve(callback, "value")                                # or the two sliders would answer each other
+        if options:
+            control.options = options
         control.value = value
         control.observe(callback, "value")
 
     def _link_changed(self, change):
         n_heads, size = self.heads.value, self.head_size.value
-        counts, sizes = (HEAD_COUNTS, tuple(D_MODEL // h for h in reversed(HEAD_COUNTS))) if change.new else (tuple(range(1, 17)), HEAD_SIZES)
+        counts, sizes = tuple(range(1, MOST_HEADS + 1)), tuple(sorted({*FREE_SIZES, size}))
         if change.new:                                                      # back to the nearest allowed pair
             n_heads = min(HEAD_COUNTS, key=lambda h: abs(h - n_heads))
-            size = D_MODEL // n_heads
-        for control, callback, options, value in ((self.heads, self._heads_moved, counts, n_heads), (self.head_size, self._size_moved, sizes, size)):
-            control.unobserve(callback, "value")
-            control.options = options
-            control.value = value
-            control.observe(callback, "value")
+            counts, sizes, size = HEAD_COUNTS, _linked_sizes(), D_MODEL // n_heads
+        self._set_quietly(self.heads, self._heads_moved, n_heads, counts)
+        self._set_quietly(self.head_size, self._size_moved, size, sizes)
         self._redraw()
 
     def _sentence_changed(self, change):
         try:
             self.words = read_words(change.new)
         except ValueError as problem:
-            self.message.value = sentence_line(f"{problem} The last good sentence is kept.", "#b91c1c")
+            self.message.value = sentence_line(f"{problem} The last good sentence is kept.", ERROR)
             return
         self.message.value = ""
         self._redraw()
 
-    def _mask(self):
-        n = len(self.words)
-        if self.mask.value == "causal":
-            return causal_mask(n)
-        if self.mask.value.startswith("padding"):
-            return padding_mask(max(n - 2, 1), n)
-        return None
+    def _pin_changed(self, change):
+        self.pinned = self.result if change.new else None
+        self.pin.description = "unpin" if change.new else "pin this setting"
+        self._pinned_box.layout.display = "" if change.new else "none"
+        if self.pinned:
+            panels, words = self.pinned.panels(self.colours.value), self.pinned.setting.words
+            self.pinned_map.show(panels, words, words, note=figures.row_sum_note(panels), description=f"Pinned: {self.pinned.setting.caption()}. {figures.weights_alt(panels, words, words)}")
+            self._compare()
 
 
-@lru_cache(maxsize=64)
-def _matrices(source: str, n_heads: int, d_k: int) -> MultiHeadAttention:
+def _linked_sizes() -> tuple[int, ...]:
+    return tuple(D_MODEL // h for h in reversed(HEAD_COUNTS))
+
+
+@lru_cache(maxsize=8)
+def _layer(source: str, n_heads: int, d_k: int) -> MultiHeadAttention:
     if source == "made by hand":
         return examples.hand_made(n_heads, d_k)
-    return MultiHeadAttention.random(D_MODEL, n_heads, np.random.default_rng(0), d_k=d_k, d_v=d_k)
+    layer = MultiHeadAttention.random(D_MODEL, n_heads, np.random.default_rng(0), d_k=d_k, d_v=d_k)
+    return MultiHeadAttention(*(w.astype(np.float32) for w in (layer.w_q, layer.w_k, layer.w_v, layer.w_o)), n_heads)  # half the memory
 
 
 def read_words(sentence: str) -> tuple[str, ...]:

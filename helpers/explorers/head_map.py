@@ -36,6 +36,7 @@ class HeadMap(anywidget.AnyWidget):
     description = traitlets.Unicode("").tag(sync=True)
     focus = traitlets.Int(-1).tag(sync=True)
     cell_size = traitlets.Int(44).tag(sync=True)
+    listens = traitlets.Bool(False).tag(sync=True)                          # else the page does not tell where the pointer is
     stamp = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, **traits):
@@ -52,21 +53,23 @@ class HeadMap(anywidget.AnyWidget):
         cells = np.stack([panel.cells for panel in panels]).astype("<f4")
         if cells.shape[1:] != (len(rows), len(columns)):
             raise ValueError(f"the panels have {cells.shape[1]} rows and {cells.shape[2]} columns, and there are words for {len(rows)} and {len(columns)}")
-        with self.hold_sync():
-            self.data = cells.tobytes()
-            self.shape = list(cells.shape)
-            self.panels = [dict(title=p.title, palette=p.palette, low=p.lowest, high=p.limit, digits=p.digits, labels=p.labels) for p in panels]
-            self.rows, self.columns = list(rows), list(columns)
-            self.note, self.description, self.focus = note, description, focus
-            self.stamp += 1
+        drawn = [dict(title=p.title, palette=p.palette, low=p.lowest, high=p.limit, digits=p.digits, labels=p.labels, dim=p.dim) for p in panels]
+        shown = dict(data=cells.tobytes(), shape=list(cells.shape), panels=drawn, rows=list(rows), columns=list(columns), note=note, description=description, focus=focus)
+        changed = {name: value for name, value in shown.items() if value != getattr(self, name)}
+        if changed:                                                         # only what changed is checked and sent
+            with self.hold_sync():
+                for name, value in changed.items():
+                    setattr(self, name, value)
+                self.stamp += 1
 
     def on_press(self, callback: Callable[[int, int, int], None]):
         """callback(panel, row, column) when a cell is clicked, or Enter is pressed on it."""
         self._pressed.append(callback)
 
     def on_point(self, callback: Callable[[int, int, int], None]):
-        """callback(panel, row, column) when the pointer or the keyboard comes to a cell."""
+        """callback(panel, row, column) when the pointer or the keyboard comes to a cell; a sweep tells some cells, and the last one."""
         self._pointed.append(callback)
+        self.listens = True
 
     def _message(self, _, content, buffers):
         callbacks = {"press": self._pressed, "point": self._pointed}.get(content.get("kind"), [])
