@@ -2,22 +2,29 @@
 
 A guess is kept in a small file in the user's data folder, so that it survives a
 kernel restart; it is sent nowhere. The first guess is the one that counts.
+The file grows by a line for each guess and is never rewritten, so notebooks
+that are open at the same time take nothing from each other.
 """
 
 from __future__ import annotations
 
 import html
 import json
+import math
 import os
 import pathlib
+import re
 from datetime import datetime, timezone
 
 import ipywidgets as widgets
 import platformdirs
 
+from helpers.twins import note, show_with_twin, view_entry
+
 __all__ = ["Prediction", "Summary", "folder", "forget"]
 
 NO_GUESS = "none recorded"
+_not_written: list[dict] = []  # guesses that could not be put into the file: they count until the kernel ends
 
 
 def folder() -> pathlib.Path:
@@ -27,6 +34,7 @@ def folder() -> pathlib.Path:
 
 def forget() -> None:
     """Clear every recorded guess."""
+    _not_written.clear()
     _file().unlink(missing_ok=True)
 
 
@@ -37,8 +45,6 @@ class Prediction(widgets.VBox):
     options: the answers to choose from; without them the answer is a number
     """
 
-    _ipython_display_ = None
-
     def __init__(self, name: str, question: str, options=None, unit: str = ""):
         self.name, self.question, self.unit, self.truth = name, question, unit, None
         self.choices = tuple(options) if options else None
@@ -46,9 +52,12 @@ class Prediction(widgets.VBox):
         if self.choices:
             self.answer = widgets.RadioButtons(options=self.choices, value=None, layout=widgets.Layout(width="auto"))
         else:
-            self.answer = widgets.Text(placeholder="a number", description="my guess", layout=widgets.Layout(width="220px"))
+            self.answer = widgets.Text(placeholder="a number", description="my guess", continuous_update=False, layout=widgets.Layout(width="220px"))
+            self.answer.on_msg(self._key_pressed)
+            self.answer.observe(self._typed, "value")
         self.button = widgets.Button(description="Record my guess")
         self.button.on_click(lambda _: self.record(self.answer.value))
+        self._entered = False
         self.status = widgets.HTML()
         super().__init__([prompt, self.answer, widgets.HBox([self.button, self.status])])
         self._say()
@@ -56,20 +65,27 @@ class Prediction(widgets.VBox):
     @property
     def guess(self):
         """The first recorded guess, or None."""
-        guesses = _load().get(self.name, [])
-        return guesses[0]["guess"] if guesses else None
+        return next(iter(_guesses(self.name)), None)
 
     def record(self, guess) -> None:
         """Keep a guess: one of the options, or a number or the text of one (0.5, 1/8, 20 %, 4e48)."""
+        self._entered = False
         try:
             guess = self._read(guess)
         except ValueError as problem:
             self.status.value = html.escape(str(problem))
             return
-        everything = _load()
-        everything.setdefault(self.name, []).append({"guess": guess, "at": datetime.now(timezone.utc).isoformat(timespec="seconds")})
-        _save(everything)
-        self._say()
+        problem = _keep({"name": self.name, "guess": guess, "at": datetime.now(timezone.utc).isoformat(timespec="seconds")})
+        self._say(guess, problem)
+
+    def _key_pressed(self, _, content, buffers) -> None:
+        self._entered = content.get("event") == "submit"                    # Enter; what was typed comes right after it
+
+    def _typed(self, change) -> None:
+        if self._entered:
+            self.record(change.new)
+        else:                                                               # the box was left, perhaps for the button
+            self.status.value = "Not recorded yet: press Enter in the box, or the button."
 
     def reveal(self, truth) -> "Reveal":
         """Compare with what was computed: a number, or the option that is right."""
@@ -93,30 +109,39 @@ class Prediction(widgets.VBox):
             if guess not in self.choices:
                 raise ValueError("Choose one of the answers first.")
             return guess
-        text = str(guess).strip().replace(",", ".").replace("−", "-").replace("–", "-")
+        text = str(guess).strip().replace("−", "-").replace("–", "-")
+        thousands = re.fullmatch(r"-?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", text)
         try:
-            if text.endswith("%"):
-                return float(text[:-1]) / 100
-            if text.count("/") == 1:
-                top, bottom = text.split("/")
-                return float(top) / float(bottom)
-            return float(text)
-        except (ValueError, ZeroDivisionError):
-            raise ValueError(f"“{text[:40]}” is not a number: type one such as 0.5, 1/8, 20 % or 4e48." if text else "Type a number first.") from None
+            number = _number(text.replace(",", "" if thousands else "."))
+        except (ValueError, ZeroDivisionError, OverflowError):
+            number = math.nan
+        if not math.isfinite(number):
+            raise ValueError(f"“{text[:40]}” is not a number: type one such as 0.5, 1/8, 20 % or 4e48." if text else "Type a number first.")
+        return number
 
-    def _say(self) -> None:
+    def _say(self, latest=None, problem="") -> None:
         guess, truth = self.compared()
         if self.guess is None:
-            self.status.value = "Nothing is recorded yet."
-        elif self.truth is None:
-            self.status.value = html.escape(f"Recorded: {guess}. Run the next cells to compare.")
+            said = "Nothing is recorded yet."
+        elif self.truth is not None:
+            said = f"Your first guess: {guess}. Computed: {truth}."
+        elif latest is not None and self._text(latest) != guess:
+            said = f"Recorded: {self._text(latest)}. Your first guess, {guess}, is the one that counts. Run the next cells to compare."
         else:
-            self.status.value = html.escape(f"Your first guess: {guess}. Computed: {truth}.")
+            said = f"Recorded: {guess}. Run the next cells to compare."
+        self.status.value = html.escape(f"{said} {problem}".strip())
+
+    def _ipython_display_(self):
+        options = "".join(f"<li>{html.escape(option)}</li>" for option in self.choices or ())
+        markup = f"<p><b>Predict.</b> {html.escape(self.question)}</p>{f'<ul>{options}</ul>' if options else ''}<p>Run the cell to record your guess.</p>"
+        show_with_twin(self, [({"text/plain": self._as_text(), "text/html": note(markup)}, {})])
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        options = "".join(f"\n  ( ) {option}" for option in self.choices or ())
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        return {"text/plain": f"Predict. {self.question}{options}", "application/vnd.jupyter.widget-view+json": view}
+        """Everything in one, for those who ask for a single output."""
+        return {"text/plain": self._as_text(), **view_entry(self)}
+
+    def _as_text(self) -> str:
+        return f"Predict. {self.question}" + "".join(f"\n  ( ) {option}" for option in self.choices or ())
 
 
 class Reveal:
@@ -143,25 +168,42 @@ class Summary:
         return "\n".join("  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows)
 
 
+def _number(text: str) -> float:
+    if text.endswith("%"):
+        return float(text[:-1]) / 100
+    if text.count("/") == 1:
+        top, bottom = text.split("/")
+        return float(top) / float(bottom)
+    return float(text)
+
+
 def _file() -> pathlib.Path:
-    return folder() / "guesses.json"
+    return folder() / "guesses.jsonl"
 
 
-def _load() -> dict:
+def _guesses(name: str) -> list:
+    """The guesses kept under a name, the first one first. A line that cannot be read is passed over."""
     try:
-        everything = json.loads(_file().read_text(encoding="utf-8"))
-        if isinstance(everything, dict) and all(isinstance(v, list) for v in everything.values()):
-            return everything
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError):
-        pass
-    _file().replace(_file().with_suffix(".damaged.json"))                   # set aside, not lost
-    return {}
+        lines = _file().read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:                                                         # no file yet, or one that may not be read
+        lines = []
+    kept = []
+    for line in lines:
+        try:
+            kept.append(json.loads(line))
+        except ValueError:
+            continue
+    return [entry["guess"] for entry in kept + _not_written if isinstance(entry, dict) and entry.get("name") == name and "guess" in entry]
 
 
-def _save(everything: dict) -> None:
-    folder().mkdir(parents=True, exist_ok=True)
-    part = _file().with_suffix(".part")
-    part.write_text(json.dumps(everything, ensure_ascii=False, indent=1), encoding="utf-8")
-    part.replace(_file())                                                   # whole or not at all
+def _keep(entry: dict) -> str:
+    """Add a line to the file. Returns nothing to say, or in a sentence why the guess is not in the file."""
+    line = json.dumps(entry, ensure_ascii=False)
+    try:
+        folder().mkdir(parents=True, exist_ok=True)
+        with _file().open("a", encoding="utf-8", newline="\n") as file:
+            file.write(f"\n{line}\n")                                       # on a line of its own, even after one that was cut short
+    except OSError as problem:
+        _not_written.append(entry)
+        return f"It is kept until the kernel ends, and no longer, because the folder {folder()} cannot be written to ({problem.strerror})."
+    return ""

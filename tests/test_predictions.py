@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
+import os
 
 import pytest
 
@@ -13,17 +15,19 @@ from helpers.predictions import Prediction, Summary
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("THINKING_MACHINES_DATA", str(tmp_path))
+    monkeypatch.setattr(predictions, "_not_written", [])
     return tmp_path
 
 
-@pytest.mark.parametrize("typed, kept", [("0.5", 0.5), ("0,5", 0.5), ("1/8", 0.125), ("20 %", 0.2), ("4.38e48", 4.38e48), ("−3", -3.0), (7, 7.0)])
+@pytest.mark.parametrize("typed, kept", [("0.5", 0.5), ("0,5", 0.5), ("1/8", 0.125), ("20 %", 0.2), ("4.38e48", 4.38e48), ("−3", -3.0), (7, 7.0),
+                                         ("1,000", 1000.0), ("1,048,576", 1048576.0), ("0,125", 0.125)])
 def test_a_number_is_read_as_people_write_it(typed, kept):
     guess = Prediction("a", "How much?")
     guess.record(typed)
     assert guess.guess == pytest.approx(kept)
 
 
-@pytest.mark.parametrize("typed, said", [("", "Type a number first"), ("many", "“many” is not a number"), ("1/0", "is not a number"), ("<b>x</b>", "&lt;b&gt;")])
+@pytest.mark.parametrize("typed, said", [("", "Type a number first"), ("many", "“many” is not a number"), ("1/0", "is not a number"), ("nan", "is not a number"), ("1e999", "is not a number"), ("<b>x</b>", "&lt;b&gt;")])
 def test_what_is_no_number_is_answered_in_the_widget(typed, said):
     guess = Prediction("a", "How much?")
     guess.answer.value = typed
@@ -37,7 +41,8 @@ def test_the_first_guess_counts_and_the_later_ones_are_kept(own_folder):
         guess.answer.value = typed
         guess.button.click()
     assert guess.guess == 1
-    assert [entry["guess"] for entry in json.loads((own_folder / "guesses.json").read_text())["a"]] == [1, 2]
+    assert "Recorded: 2. Your first guess, 1, is the one that counts." in guess.status.value
+    assert [json.loads(line)["guess"] for line in (own_folder / "guesses.jsonl").read_text().splitlines() if line] == [1, 2]
 
 
 def test_a_guess_survives_a_restart():
@@ -69,12 +74,82 @@ def test_a_right_answer_that_is_no_option_is_refused():
         Prediction("a", "Which?", ["this", "that"]).reveal("other")
 
 
-def test_a_damaged_file_is_set_aside(own_folder):
-    (own_folder / "guesses.json").write_text("{ not json")
+def test_after_recording_the_widget_says_what_comes_next():
     guess = Prediction("a", "How much?")
-    guess.record("1")
-    assert guess.guess == 1
-    assert (own_folder / "guesses.damaged.json").read_text() == "{ not json"
+    guess.record("3")
+    assert "Run the next cells to compare." in guess.status.value
+
+
+# The browser sends the key first, and then what stands in the box; leaving the box sends the text alone.
+
+def press_enter(guess, typed):
+    guess.answer._handle_custom_msg({"event": "submit"}, [])
+    guess.answer.value = typed
+
+
+def test_enter_records_what_was_typed_and_leaving_the_box_does_not():
+    guess = Prediction("a", "How much?")
+    guess.answer.value = "1"
+    assert guess.guess is None and "Not recorded yet" in guess.status.value
+    press_enter(guess, "2")
+    assert guess.guess == 2 and "Recorded: 2" in guess.status.value
+    guess.answer.value = "3"
+    assert predictions._guesses("a") == [2]
+
+
+def record_many(folder, name):
+    os.environ["THINKING_MACHINES_DATA"] = folder
+    for number in range(100):
+        Prediction(name, "How much?").record(number)
+
+
+def test_two_notebooks_at_once_lose_nothing(own_folder):
+    context = multiprocessing.get_context("spawn")
+    both = [context.Process(target=record_many, args=(str(own_folder), name)) for name in ("a", "b")]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(120)
+    assert [process.exitcode for process in both] == [0, 0]
+    assert predictions._guesses("a") == predictions._guesses("b") == list(range(100))
+
+
+def not_a_folder(folder, monkeypatch):
+    (folder / "file").write_text("")
+    monkeypatch.setenv("THINKING_MACHINES_DATA", str(folder / "file"))
+
+
+def no_space_left(folder, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+    monkeypatch.setattr("pathlib.Path.open", full)
+
+
+def read_only(folder, monkeypatch):
+    def refused(*_, **__):
+        raise PermissionError(13, "Permission denied")
+    monkeypatch.setattr("pathlib.Path.mkdir", refused)
+    monkeypatch.setattr("pathlib.Path.open", refused)
+
+
+@pytest.mark.parametrize("break_it, why", [(not_a_folder, "cannot be written to"), (no_space_left, "No space left"), (read_only, "Permission denied")])
+def test_a_folder_that_takes_nothing_is_answered_in_a_sentence_and_the_guess_counts(own_folder, monkeypatch, break_it, why):
+    break_it(own_folder, monkeypatch)
+    guess = Prediction("a", "How much?")
+    guess.answer.value = "3"
+    guess.button.click()
+    assert "Recorded: 3." in guess.status.value and why in guess.status.value and "<" not in guess.status.value
+    assert Prediction("a", "How much?").guess == 3                           # the cell may be run again
+    assert repr(guess.reveal(4)) == "computed: 4   your guess: 3"
+
+
+@pytest.mark.parametrize("damage", [b'{"name": "a", "gue', b"\xff\xfe\n", b"[1, 2]\n", b'{"name": "a"}\n'])
+def test_a_damaged_line_costs_no_other_guess(own_folder, damage):
+    Prediction("a", "How much?").record("1")
+    with (own_folder / "guesses.jsonl").open("ab") as file:
+        file.write(damage)
+    Prediction("a", "How much?").record("2")
+    assert predictions._guesses("a") == [1, 2]
 
 
 def test_forgetting_clears_everything():

@@ -36,15 +36,17 @@ class DotProductGrid(Explorer):
         self.angle.observe(self._turned, "value")
         self.reset.on_click(lambda _: self._back())
         self.grid.on_press(lambda _, row, column: setattr(self.coordinate, "value", row * self.side + column))
-        super().__init__([widgets.HBox([self.coordinate, self.angle]), widgets.HBox([self.query_value, self.key_value, self.reset]), self.summary, self.grid], **layout)
+        wrap = widgets.Layout(flex_flow="row wrap")
+        super().__init__([widgets.HBox([self.coordinate, self.angle], layout=wrap), widgets.HBox([self.query_value, self.key_value, self.reset], layout=wrap),
+                          self.summary, self.grid], **layout)
         self._refresh()
 
     def numbers(self) -> str:
         q, k = self.query, self.key
         lengths = np.linalg.norm(q) * np.linalg.norm(k)
         cosine = q @ k / lengths if lengths else 0.0
-        return (f"q·k = {q @ k:.2f}   |q| = {np.linalg.norm(q):.2f}   |k| = {np.linalg.norm(k):.2f}   "
-                f"cosine = {cosine:.3f}   coordinate {self.coordinate.value}: {q[self.coordinate.value]:g} × {k[self.coordinate.value]:g} = {(q * k)[self.coordinate.value]:g}")
+        return (f"q·k = {q @ k:.2f} · |q| = {np.linalg.norm(q):.2f} · |k| = {np.linalg.norm(k):.2f} · "
+                f"cosine = {cosine:.3f} · coordinate {self.coordinate.value}: {q[self.coordinate.value]:g} × {k[self.coordinate.value]:g} = {(q * k)[self.coordinate.value]:g}")
 
     def picture(self):
         panels = self._panels()

@@ -1,13 +1,14 @@
-"""What all explorers share: one output that reads as text, as a picture and live."""
+"""What all explorers share: they are live, and read as a picture and as text where they are not."""
 
 from __future__ import annotations
 
-import base64
 import html
 
 import ipywidgets as widgets
 
+from helpers.explorers.slider_aid import SliderAid
 from helpers.figures import Picture
+from helpers.twins import note, show_with_twin, view_entry
 
 __all__ = ["Explorer", "slider", "sentence_line"]
 
@@ -15,20 +16,31 @@ __all__ = ["Explorer", "slider", "sentence_line"]
 class Explorer(widgets.VBox):
     """A box of controls and views. A subclass fills children, and says what is seen in picture().
 
-    Its output holds the numbers as text (what the tests compare), a picture
-    with a description (what a static page shows) and the live view.
+    It is displayed as the live view, and, where that is dead, as a picture with
+    a description and its numbers as text (what the tests compare), followed by a
+    note with both: JupyterLab and most pages show nothing but the picture.
     """
 
-    _ipython_display_ = None  # ipywidgets 7 would show the live view only
+    def __init__(self, children=(), **layout):
+        super().__init__([*children, SliderAid()], **layout)
 
     def picture(self) -> Picture:
         """What is shown now, drawn with matplotlib."""
         raise NotImplementedError
 
+    def _ipython_display_(self):
+        show_with_twin(self, self._twin())
+
+    def _twin(self):
+        picture = self.picture()
+        yield picture._repr_mimebundle_()
+        words, numbers = html.escape(picture.alt), html.escape(picture.text)    # many pages show neither of a picture
+        yield {"text/html": note(f"<details><summary>In words and numbers, as at the start. Run the cell to change them.</summary><p>{words}</p><pre style='font-family: monospace'>{numbers}</pre></details>")}, {}
+
     def _repr_mimebundle_(self, include=None, exclude=None):
+        """Everything in one, for those who ask for a single output."""
         data, metadata = self.picture()._repr_mimebundle_()
-        data["application/vnd.jupyter.widget-view+json"] = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
-        return data, metadata
+        return {**data, **view_entry(self)}, metadata
 
 
 def slider(description: str, options, value, **layout) -> widgets.SelectionSlider:

@@ -129,7 +129,7 @@ class HeadExplorer(Explorer):
         self.colours = widgets.Dropdown(options=COLOURS, value=COLOURS[0], description="colours")
         self.sentence = widgets.Text(value=" ".join(self.words), description="sentence", continuous_update=False, layout=widgets.Layout(width="690px"))
         self.pin = widgets.ToggleButton(value=False, description="pin this setting", tooltip="keep these maps below, to compare them with another setting", layout=widgets.Layout(width="160px"))
-        self.takes_part = [widgets.Checkbox(value=True, description=str(i), indent=False, layout=widgets.Layout(width="48px")) for i in range(MOST_HEADS)]
+        self.takes_part = [widgets.Checkbox(value=True, description=f"head {i}", indent=False, layout=widgets.Layout(width="84px")) for i in range(MOST_HEADS)]
         self.summary, self.message, self.reason, self.change = (widgets.HTML() for _ in range(4))
         self.head_map, self.focus_map = HeadMap(cell_size=40), HeadMap(cell_size=44)
         self.product_map = HeadMap(cell_size=15, reads="number {row} + {column}")
@@ -147,7 +147,7 @@ class HeadExplorer(Explorer):
             widgets.HBox([self.temperature, self.pin], layout=side_by_side),
             self.sentence, self.message, self.summary, self.head_map, self._pinned_box,
             widgets.HBox([widgets.VBox([self.focus_map], layout=half), widgets.VBox([self.reason, self.product_map], layout=half)], layout=side_by_side),
-            widgets.HBox([widgets.Label("heads that take part"), *self.takes_part], layout=side_by_side), self.change, self.write_map,
+            widgets.HBox([widgets.Label("taking part:"), *self.takes_part], layout=side_by_side), self.change, self.write_map,
         ], **layout)
         self._redraw()
 

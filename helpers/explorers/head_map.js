@@ -1,256 +1,389 @@
-// Draws heat maps on one canvas: for each panel a grid of numbers with its words, and under it a line that
+// Draws heat maps on one canvas: for each panel a grid of numbers with its words, and under them a line that
 // reads out the cell under the pointer or the keyboard. The numbers arrive as float32 bytes and are never changed here.
+//
+// The titles and words are drawn when they or the room for them change. Other numbers for the same words, and the
+// pointer, draw only the cells. Whatever happens, there is one drawing a frame.
 const FONT = "system-ui, sans-serif";
-const GAP = 18;
+const GAP = 18; // between panels
+const SMALLEST = 4; // the side of a cell
+const LINE = 11; // the height of a word
+const LONGEST_WORD = 84; // longer labels end in …; the line below says the whole word
+const LONGEST_TITLE = 220;
+const NO_NUMBER = 0xffe5e5e5; // light grey, for -inf
+const PAUSE = 60; // ms between two messages about where the pointer is
+const SILENCE = 400; // ms without change, after which a screen reader is told
+const HINT = "Arrow keys move over the cells, Page Up and Page Down over the maps, Home and End to the ends of a row. Enter or a click chooses a cell.";
 
 function render({ model, el }) {
-  const root = document.createElement("div");
-  root.className = "tm-head-map";
-  const scroller = root.appendChild(document.createElement("div"));
-  scroller.className = "tm-scroll";
-  const canvas = scroller.appendChild(document.createElement("canvas"));
+  const root = add(el, "div", "tm-head-map");
+  const scroller = add(root, "div", "tm-scroll");
+  const canvas = add(scroller, "canvas");
+  const foot = add(root, "div", "tm-foot");
+  const readout = add(foot, "div", "tm-readout");
+  const legend = add(foot, "div", "tm-legend");
+  const hint = add(root, "div", "tm-unseen");
+  const status = add(root, "div", "tm-unseen");
+  hint.textContent = HINT;
+  hint.id = `tm-hint-${Math.random().toString(36).slice(2)}`; // one model may have several views
   canvas.tabIndex = 0;
-  canvas.setAttribute("role", "img");
-  const readout = root.appendChild(document.createElement("div"));
-  readout.className = "tm-readout";
-  readout.setAttribute("aria-live", "polite");
-  el.appendChild(root);
+  canvas.dataset.lmSuppressShortcuts = "true"; // or JupyterLab would take the arrow keys
+  // as an image, the canvas would not get the arrow keys from a screen reader
+  set(canvas, { role: "application", "aria-roledescription": "heat map", "aria-describedby": hint.id });
+  set(status, { role: "status" });
+  for (const seen of [readout, legend]) set(seen, { "aria-hidden": "true" }); // the status says the same, once nothing moves
 
-  let scene = null; // what is drawn now: panels, sizes, positions
+  const context = canvas.getContext("2d");
+  const tile = document.createElement("canvas"); // one pixel a cell, the panels below each other
+  const palettes = {};
+  let scene = null; // what is drawn now: numbers, panels, sizes, positions
+  let [room, ink] = [0, "#111827"]; // the width to draw in, the colour of the page's text
   let cell = null; // the cell that is pointed at or focused: [panel, row, column]
+  let lit = null; // the panel whose labels show that cell's words
   let keyboard = false;
 
-  const read = () => {
-    const bytes = model.get("data");
-    const view = bytes instanceof DataView ? bytes : new DataView(bytes);
+  // -- what there is to draw -----------------------------------------------------------------------
+
+  function read() {
     const [n, rows, columns] = model.get("shape");
+    const panels = model.get("panels");
+    const { buffer, byteOffset, byteLength } = asView(model.get("data"));
+    const count = n * rows * columns;
+    if (!count || byteLength < 4 * count || panels.length < n) return null;
     // a copy, because the bytes need not start where a Float32Array may start
-    const numbers = new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + 4 * n * rows * columns));
-    return { n, rows, columns, numbers };
-  };
+    return { n, rows, columns, panels, numbers: new Float32Array(buffer.slice(byteOffset, byteOffset + 4 * count)) };
+  }
 
-  const table = (name) => {
-    const bytes = model.get("palettes")[name];
-    return bytes instanceof DataView ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(bytes);
-  };
-
-  const short = (word, longest = 12) => (word.length > longest ? word.slice(0, longest - 1) + "…" : word);
-
-  function layout(context, { n, rows, columns }) {
-    const width = Math.max(280, (el.clientWidth || 900) - 4);
-    const rowWords = model.get("rows").map((w) => short(w));
-    const columnWords = model.get("columns").map((w) => short(w));
-    context.font = `11px ${FONT}`;
-    const widest = (words) => Math.ceil(Math.max(8, ...words.map((w) => context.measureText(w).width)));
-    const left = widest(rowWords) + 10;
-    const wish = model.get("cell_size");
-    const smallest = 5;
-    let perLine = n;
-    let size = 0;
-    for (; perLine >= 1; perLine--) {
-      size = Math.floor((width - perLine * (left + GAP)) / (perLine * columns));
-      if (size >= Math.min(wish, Math.max(smallest, Math.floor(150 / columns)))) break;
+  function palette(name) { // the colours as a canvas keeps them, one whole number each
+    if (!palettes[name]) {
+      const view = asView(model.get("palettes")[name]);
+      palettes[name] = Uint32Array.from({ length: 256 }, (_, k) => 0xff000000 + view.getUint8(3 * k) + (view.getUint8(3 * k + 1) << 8) + (view.getUint8(3 * k + 2) << 16));
     }
-    perLine = Math.max(1, perLine);
-    size = Math.max(smallest, Math.min(wish, size));
+    return palettes[name];
+  }
+
+  function layout({ n, rows, columns, panels }) {
+    context.font = `bold 11px ${FONT}`; // bold, because a word is when it is pointed at
+    const rowWords = model.get("rows").map((word) => fitted(context, word, LONGEST_WORD));
+    const columnWords = model.get("columns").map((word) => fitted(context, word, LONGEST_WORD));
+    const widest = (words) => Math.ceil(Math.max(8, ...words.map((word) => context.measureText(word).width)));
+    const [left, tallest] = [widest(rowWords) + 10, widest(columnWords)];
+    context.font = `bold 12px ${FONT}`;
+    const titles = panels.map((panel) => fitted(context, panel.title + (panel.dim ? " (off)" : ""), LONGEST_TITLE));
+    const titleWidth = widest(titles);
+    const wish = model.get("cell_size");
+    const fits = (perLine) => Math.floor((room / perLine - GAP - left) / columns);
+    const enough = Math.min(wish, Math.max(SMALLEST, Math.floor(180 / columns)));
+    let perLine = n;
+    while (perLine > 1 && (fits(perLine) < enough || room / perLine < titleWidth + GAP)) perLine--;
     const lines = Math.ceil(n / perLine);
     perLine = Math.ceil(n / lines); // 9 panels as 5 + 4, not 8 + 1
-    const upright = widest(columnWords) > size - 6; // words that do not fit above their column stand upright
-    const top = 22 + (upright ? widest(columnWords) + 8 : 18);
-    context.font = `bold 12px ${FONT}`;
-    const panelWidth = left + Math.max(size * columns, widest(model.get("panels").map((p) => p.title))) + GAP;
-    const panelHeight = top + size * rows + 12;
-    return { left, top, size, perLine, lines, upright, rowWords, columnWords, panelWidth, panelHeight,
-             width: perLine * panelWidth, height: lines * panelHeight };
+    const size = Math.max(SMALLEST, Math.min(wish, fits(perLine)));
+    const upright = tallest > size - 6; // words that do not fit above their column stand upright
+    const top = 24 + (upright ? tallest + 8 : 18);
+    const panelWidth = Math.max(left + size * columns, titleWidth) + GAP;
+    const panelHeight = top + size * rows + 14;
+    return { rowWords, columnWords, titles, left, top, size, perLine, upright, panelWidth, panelHeight, width: perLine * panelWidth, height: lines * panelHeight };
   }
 
   const origin = (p) => [(p % scene.perLine) * scene.panelWidth + scene.left, Math.floor(p / scene.perLine) * scene.panelHeight + scene.top];
   const value = (p, i, j) => scene.numbers[(p * scene.rows + i) * scene.columns + j];
-  const label = (p, i, j) => {
-    const panel = scene.panels[p];
-    if (panel.labels) return panel.labels[i][j];
+  const isThere = (at) => at && scene && at[0] < scene.n && at[1] < scene.rows && at[2] < scene.columns;
+  const written = (p, i, j, digits = scene.panels[p].digits) => {
+    const { labels } = scene.panels[p];
     const v = value(p, i, j);
+    if (labels) return labels[i][j];
     if (!Number.isFinite(v)) return v < 0 ? "−∞" : "∞";
-    const text = v.toFixed(panel.digits);
+    const text = v.toFixed(digits);
     return Number(text) === 0 ? text.replace("-", "") : text;
   };
 
+  // -- drawing -------------------------------------------------------------------------------------
+
+  let frame = 0;
+  const later = () => { frame ||= requestAnimationFrame(draw); };
+
   function draw() {
-    const style = getComputedStyle(root);
-    const ink = style.getPropertyValue("--tm-ink").trim() || "#111";
-    const faint = style.getPropertyValue("--tm-faint").trim() || "#666";
-    const numbers = read();
-    const panels = model.get("panels");
-    let context = canvas.getContext("2d");
-    scene = { ...numbers, panels, ...layout(context, numbers) };
-    const { n, rows, columns, size, left, top } = scene;
-    const ratio = window.devicePixelRatio || 1;
-    const [w, h] = [Math.ceil(scene.width * ratio), Math.ceil(scene.height * ratio)];
-    if (canvas.width !== w || canvas.height !== h) {
-      canvas.width = w;
-      canvas.height = h;
-      canvas.style.width = `${scene.width}px`;
-      canvas.style.height = `${scene.height}px`;
+    frame = 0;
+    set(canvas, { "aria-label": model.get("description") || "Heat map" });
+    if (!room) return; // hidden: the observer calls when it is shown
+    const before = scene;
+    const fresh = before?.stamp !== model.get("stamp");
+    const now = fresh ? read() : before;
+    canvas.hidden = !now;
+    if (!now) scene = null;
+    else {
+      const [focus, ratio] = [model.get("focus"), window.devicePixelRatio || 1];
+      const texts = fresh ? JSON.stringify([now.n, focus, model.get("rows"), model.get("columns"), now.panels.map((panel) => [panel.title, panel.dim])]) : before.texts;
+      const frameNow = [room, ratio, ink].join();
+      const same = before?.frame === frameNow && before.texts === texts;
+      scene = { ...before, ...now, ...(same ? null : layout(now)), frame: frameNow, texts, focus, stamp: model.get("stamp") };
+      if (!same) resize(ratio);
+      if (fresh) colour();
+      const pointed = isThere(cell) ? cell[0] : null;
+      for (let p = 0; p < scene.n; p++) {
+        if (!same || p === lit || p === pointed) drawLabels(p);
+        drawCells(p);
+      }
+      lit = pointed;
     }
-    context.setTransform(ratio, 0, 0, ratio, 0, 0);
-    context.clearRect(0, 0, scene.width, scene.height);
-    const focusPanel = model.get("focus");
-    for (let p = 0; p < n; p++) {
-      const [x0, y0] = origin(p);
-      const { title, palette, low, high } = panels[p];
-      const colours = table(palette);
-      const pixels = new ImageData(columns, rows);
-      const light = new Uint8Array(rows * columns);
-      for (let k = 0; k < rows * columns; k++) {
-        const v = scene.numbers[p * rows * columns + k];
-        let c = [229, 229, 229]; // no number, such as -inf: light grey
-        if (Number.isFinite(v)) {
-          const at = palette === "words" ? v : Math.floor(Math.min(1, Math.max(0, (v - low) / (high - low))) * 255 + 0.5);
-          c = colours.subarray(3 * at, 3 * at + 3);
-        }
-        pixels.data.set([c[0], c[1], c[2], 255], 4 * k);
-        light[k] = 0.299 * c[0] + 0.587 * c[1] + 0.114 * c[2] > 140 ? 1 : 0;
-      }
-      const small = new OffscreenCanvas(columns, rows);
-      small.getContext("2d").putImageData(pixels, 0, 0);
-      context.imageSmoothingEnabled = false;
-      context.drawImage(small, x0, y0, size * columns, size * rows);
-      context.fillStyle = ink;
-      context.textAlign = "left";
-      context.textBaseline = "alphabetic";
-      context.font = `${p === focusPanel ? "bold " : ""}12px ${FONT}`;
-      context.fillText(title, x0 - 2, y0 - top + 13);
-      if (p === focusPanel) {
-        context.strokeStyle = ink;
-        context.lineWidth = 2;
-        context.strokeRect(x0 - 2, y0 - 2, size * columns + 4, size * rows + 4);
-      }
-      context.font = `11px ${FONT}`;
-      context.fillStyle = faint;
-      const step = Math.ceil(11 / size); // not every word fits beside a very small cell
-      context.textBaseline = "middle";
-      for (let i = 0; i < rows; i += step) {
-        context.textAlign = "right";
-        context.fillText(scene.rowWords[i], x0 - 6, y0 + (i + 0.5) * size);
-      }
-      for (let j = 0; j < columns; j += step) {
-        context.save();
-        context.translate(x0 + (j + 0.5) * size, y0 - 5);
-        if (scene.upright) {
-          context.rotate(-Math.PI / 2);
-          context.textAlign = "left";
-        } else {
-          context.textAlign = "center";
-          context.translate(0, -5);
-        }
-        context.fillText(scene.columnWords[j], 0, 0);
-        context.restore();
-      }
-      const longest = Math.max(3, ...(panels[p].labels ? panels[p].labels.flat().map((t) => t.length) : [panels[p].digits + 3]));
-      if (size >= 7.5 * longest) {
-        context.textAlign = "center";
-        for (let i = 0; i < rows; i++)
-          for (let j = 0; j < columns; j++) {
-            context.fillStyle = light[i * columns + j] ? "#000" : "#fff";
-            context.fillText(label(p, i, j), x0 + (j + 0.5) * size, y0 + (i + 0.5) * size);
-          }
-      }
-    }
-    mark(context, ink);
-    canvas.setAttribute("aria-label", model.get("description"));
     say();
   }
 
-  function mark(context, ink) {
-    // the pointed-at row and column are lit in every panel, so that heads can be compared
-    if (!cell || cell[0] >= scene.n || cell[1] >= scene.rows || cell[2] >= scene.columns) return;
-    const [panel, i, j] = cell;
-    const { size, rows, columns } = scene;
-    for (let p = 0; p < scene.n; p++) {
-      const [x0, y0] = origin(p);
-      context.lineWidth = 1;
-      context.strokeStyle = "rgba(255,255,255,0.85)";
-      context.strokeRect(x0 + 0.5, y0 + i * size + 0.5, size * columns - 1, size - 1);
-      context.strokeRect(x0 + j * size + 0.5, y0 + 0.5, size - 1, size * rows - 1);
-      if (p === panel) {
-        context.lineWidth = 3;
-        context.strokeStyle = "#e11d48";
-        context.strokeRect(x0 + j * size, y0 + i * size, size, size);
+  function resize(ratio) {
+    canvas.width = Math.ceil(scene.width * ratio); // this clears it, too
+    canvas.height = Math.ceil(scene.height * ratio);
+    canvas.style.width = `${scene.width}px`;
+    canvas.style.height = `${scene.height}px`;
+    context.scale(ratio, ratio);
+  }
+
+  function colour() {
+    const { n, rows, columns, numbers, panels } = scene;
+    const image = new ImageData(columns, n * rows);
+    const pixels = new Uint32Array(image.data.buffer);
+    for (let p = 0, k = 0; p < n; p++) {
+      const { palette: name, low, high } = panels[p];
+      const table = palette(name);
+      const [first, factor] = name === "words" ? [0, 1] : [low, 255 / (high - low)];
+      for (const end = (p + 1) * rows * columns; k < end; k++) {
+        const v = numbers[k];
+        pixels[k] = Number.isFinite(v) ? table[Math.floor(Math.min(255, Math.max(0, (v - first) * factor)) + 0.5)] : NO_NUMBER;
       }
     }
+    if (tile.width !== columns || tile.height !== n * rows) [tile.width, tile.height] = [columns, n * rows];
+    tile.getContext("2d").putImageData(image, 0, 0);
+    scene.pixels = pixels;
+    explain();
   }
 
+  function drawLabels(p) {
+    const { rows, columns, size, left, top, upright, panelWidth, panelHeight } = scene;
+    const [x0, y0] = origin(p);
+    context.clearRect(x0 - left, y0 - top, panelWidth, panelHeight);
+    context.globalAlpha = scene.panels[p].dim ? 0.6 : 1;
+    context.fillStyle = ink;
+    context.textAlign = "left";
+    context.textBaseline = "middle";
+    context.font = `${p === scene.focus ? "bold " : ""}12px ${FONT}`;
+    const spare = size * columns - context.measureText(scene.titles[p]).width;
+    context.fillText(scene.titles[p], x0 + Math.max(-left, Math.min(-2, spare)), y0 - top + 11);
+    const [, row, column] = isThere(cell) && cell[0] === p ? cell : [];
+    const rowWord = (i) => {
+      context.textAlign = "right";
+      context.fillText(scene.rowWords[i], x0 - 6, y0 + (i + 0.5) * size);
+    };
+    const columnWord = (j) => {
+      context.save();
+      context.translate(x0 + (j + 0.5) * size, y0 - (upright ? 6 : 11));
+      if (upright) context.rotate(-Math.PI / 2);
+      context.textAlign = upright ? "left" : "center";
+      context.fillText(scene.columnWords[j], 0, 0);
+      context.restore();
+    };
+    const every = Math.ceil(LINE / size); // not every word fits beside a very small cell
+    const free = (k, pointed) => pointed === undefined || Math.abs(k - pointed) * size >= LINE; // the pointed-at one always does
+    context.font = `11px ${FONT}`;
+    for (let i = 0; i < rows; i += every) if (free(i, row)) rowWord(i);
+    for (let j = 0; j < columns; j += every) if (free(j, column)) columnWord(j);
+    context.font = `bold 11px ${FONT}`;
+    if (row !== undefined) rowWord(row);
+    if (row !== undefined) columnWord(column);
+    context.globalAlpha = 1;
+  }
+
+  function drawCells(p) {
+    const { rows, columns, size } = scene;
+    const { dim, digits, labels } = scene.panels[p];
+    const [x0, y0] = origin(p);
+    context.clearRect(x0 - 3, y0 - 3, size * columns + 6, size * rows + 6);
+    context.globalAlpha = dim ? 0.35 : 1;
+    context.imageSmoothingEnabled = false;
+    context.drawImage(tile, 0, p * rows, columns, rows, x0, y0, size * columns, size * rows);
+    context.globalAlpha = 1;
+    const longest = Math.max(3, ...(labels ? labels.flat().map((text) => text.length) : [digits + 3]));
+    if (size >= 7.5 * longest) {
+      context.font = `11px ${FONT}`;
+      context.textAlign = "center";
+      context.textBaseline = "middle";
+      for (let i = 0; i < rows; i++)
+        for (let j = 0; j < columns; j++) {
+          const c = scene.pixels[(p * rows + i) * columns + j];
+          const bright = 0.299 * (c & 255) + 0.587 * ((c >> 8) & 255) + 0.114 * ((c >> 16) & 255) > 140;
+          context.fillStyle = dim ? ink : bright ? "#000" : "#fff";
+          context.fillText(written(p, i, j), x0 + (j + 0.5) * size, y0 + (i + 0.5) * size);
+        }
+    }
+    if (p === scene.focus) outline(x0 - 2, y0 - 2, size * columns + 4, size * rows + 4, ink, 2);
+    if (!isThere(cell)) return;
+    // the pointed-at row and column are marked in every panel, so that heads can be compared
+    const [panel, i, j] = cell;
+    for (const [colour, dash] of [["#000", []], ["#fff", [4, 4]]]) { // seen on every colour
+      outline(x0 + 0.5, y0 + i * size - 0.5, size * columns - 1, size + 1, colour, 1, dash);
+      outline(x0 + j * size - 0.5, y0 + 0.5, size + 1, size * rows - 1, colour, 1, dash);
+    }
+    if (p !== panel) return;
+    outline(x0 + j * size - 1, y0 + i * size - 1, size + 2, size + 2, "#fff", 4);
+    outline(x0 + j * size - 1, y0 + i * size - 1, size + 2, size + 2, "#e11d48", 2);
+  }
+
+  function outline(x, y, width, height, colour, thickness, dash = []) {
+    context.strokeStyle = colour;
+    context.lineWidth = thickness;
+    context.setLineDash(dash);
+    context.strokeRect(x, y, width, height);
+  }
+
+  function explain() { // what the colours mean, where that is one thing for all panels
+    const names = ["weights", "signed"].map((name) => [name, scene.panels.filter((panel) => panel.palette === name)]);
+    const bars = names.filter(([, [first, ...others]]) => first && others.every(({ low, high }) => low === first.low && high === first.high));
+    const texts = bars.map(([name, [{ low, high }]]) => [low, name, high]);
+    if (legend.dataset.shows === String(texts)) return;
+    legend.dataset.shows = String(texts);
+    legend.replaceChildren();
+    for (const [low, name, high] of texts) {
+      const stops = Array.from({ length: 18 }, (_, k) => palette(name)[15 * k]).map((c) => `rgb(${c & 255},${(c >> 8) & 255},${(c >> 16) & 255})`);
+      add(legend, "span").textContent = String(Number(low.toPrecision(3))).replace("-", "−");
+      add(legend, "span", "tm-bar").style.background = `linear-gradient(to right, ${stops})`;
+      add(legend, "span").textContent = String(Number(high.toPrecision(3)));
+    }
+  }
+
+  // -- reading out ---------------------------------------------------------------------------------
+
+  let silence = 0;
   function say() {
-    const note = model.get("note");
-    if (!cell || cell[0] >= scene.n || cell[1] >= scene.rows || cell[2] >= scene.columns) {
-      readout.textContent = note || "Point at a cell, or press the arrow keys, to read its number.";
-      return;
-    }
-    const [p, i, j] = cell;
-    const arrow = model.get("reads");
-    let text = `${scene.panels[p].title} · ` + arrow.replace("{row}", model.get("rows")[i]).replace("{column}", model.get("columns")[j]);
-    const v = value(p, i, j);
-    text += scene.panels[p].labels ? `: ${label(p, i, j)}` : `: ${Number.isFinite(v) ? v.toFixed(Math.max(3, scene.panels[p].digits)) : label(p, i, j)}`;
-    if (scene.panels[p].palette === "weights") {
-      let sum = 0;
-      for (let k = 0; k < scene.columns; k++) sum += value(p, i, k);
-      text += ` · row sums to ${sum.toFixed(3)}`;
-    }
+    const text = isThere(cell) ? sentence(...cell) : (keyboard && HINT) || model.get("note") || "Point at a cell, or press the arrow keys, to read its number.";
+    if (readout.textContent === text) return;
     readout.textContent = text;
+    clearTimeout(silence);
+    silence = setTimeout(() => (status.textContent = text), status.textContent ? SILENCE : 0);
   }
 
-  const point = (to, press = false) => {
-    const same = cell && to && to.every((v, k) => v === cell[k]);
-    cell = to;
-    if (!same) draw();
-    if (to && (press || !same)) model.send({ kind: press ? "press" : "point", cell: to });
-  };
-  const at = (event) => {
+  function sentence(p, i, j) {
+    const { title, labels, digits, palette: name, dim } = scene.panels[p];
+    const names = { "{row}": model.get("rows")[i], "{column}": model.get("columns")[j] };
+    const place = model.get("reads").replace(/\{row\}|\{column\}/g, (slot) => names[slot]);
+    const text = `${title}${dim ? " (off)" : ""} · ${place}: ${labels ? labels[i][j] : written(p, i, j, Math.max(3, digits))}`;
+    if (name !== "weights") return text;
+    const start = (p * scene.rows + i) * scene.columns;
+    const sum = scene.numbers.subarray(start, start + scene.columns).reduce((a, b) => a + b, 0);
+    return `${text} · row sums to ${sum.toFixed(3)}`;
+  }
+
+  // -- pointer and keyboard ------------------------------------------------------------------------
+
+  let [untold, pause] = [null, 0];
+  function tell() { // where the pointer is, at most once a PAUSE, and always where it came to rest
+    pause = untold ? setTimeout(tell, PAUSE) : 0;
+    if (untold && model.get("listens")) model.send({ kind: "point", cell: untold });
+    untold = null;
+  }
+
+  function point(to, press = false) {
+    if (String(to) !== String(cell)) {
+      cell = to;
+      later();
+      if (to) untold = to;
+      if (!pause) tell();
+    }
+    if (!press) return;
+    clearTimeout(pause);
+    tell(); // first where, then that it was pressed
+    model.send({ kind: "press", cell: to });
+  }
+
+  function under(event) {
+    if (!scene) return null;
     const box = canvas.getBoundingClientRect();
-    const [x, y] = [event.clientX - box.left, event.clientY - box.top];
     for (let p = 0; p < scene.n; p++) {
       const [x0, y0] = origin(p);
-      const [j, i] = [Math.floor((x - x0) / scene.size), Math.floor((y - y0) / scene.size)];
+      const [j, i] = [Math.floor((event.clientX - box.left - x0) / scene.size), Math.floor((event.clientY - box.top - y0) / scene.size)];
       if (i >= 0 && j >= 0 && i < scene.rows && j < scene.columns) return [p, i, j];
     }
     return null;
-  };
+  }
+
+  function reveal([p, i, j]) {
+    const { left, top, size } = scene;
+    const [x, y] = [origin(p)[0] + j * size, origin(p)[1] + i * size];
+    const into = (from, to, start, room) => Math.min(from, Math.max(start, to - room));
+    scroller.scrollTo(into(x - left, x + size + GAP, scroller.scrollLeft, scroller.clientWidth), into(y - top, y + size + GAP, scroller.scrollTop, scroller.clientHeight));
+  }
+
   canvas.addEventListener("pointermove", (event) => {
-    const to = at(event);
+    const to = under(event);
     if (to || !keyboard) point(to);
     if (to) keyboard = false;
   });
   canvas.addEventListener("pointerleave", () => keyboard || point(null));
   canvas.addEventListener("click", (event) => {
-    const to = at(event);
+    const to = under(event);
     if (to) point(to, true);
   });
   canvas.addEventListener("keydown", (event) => {
-    const [p, i, j] = cell || [Math.max(0, model.get("focus")), 0, 0];
+    if (!scene || event.ctrlKey || event.metaKey || event.altKey) return;
     const { n, rows, columns } = scene;
+    const [p, i, j] = isThere(cell) ? cell : [Math.max(0, Math.min(n - 1, scene.focus)), 0, 0];
     const moves = {
       ArrowUp: [p, Math.max(0, i - 1), j], ArrowDown: [p, Math.min(rows - 1, i + 1), j],
       ArrowLeft: [p, i, Math.max(0, j - 1)], ArrowRight: [p, i, Math.min(columns - 1, j + 1)],
-      Home: [p, i, 0], End: [p, i, columns - 1],
-      PageUp: [(p + n - 1) % n, i, j], PageDown: [(p + 1) % n, i, j],
+      Home: [p, i, 0], End: [p, i, columns - 1], PageUp: [(p + n - 1) % n, i, j], PageDown: [(p + 1) % n, i, j],
     };
     const press = event.key === "Enter" || event.key === " ";
     if (!press && !moves[event.key]) return;
     event.preventDefault();
     event.stopPropagation(); // the notebook would run the cell or move on
     keyboard = true;
-    point(press || !cell ? [p, i, j] : moves[event.key], press);
+    const to = press || !isThere(cell) ? [p, i, j] : moves[event.key];
+    reveal(to);
+    point(to, press);
+  });
+  canvas.addEventListener("focus", () => {
+    keyboard = canvas.matches(":focus-visible");
+    later();
   });
   canvas.addEventListener("blur", () => {
     keyboard = false;
     point(null);
+    later();
   });
 
-  model.on("change:stamp", draw); // everything else is set in the same message, before this
-  const watcher = new ResizeObserver(() => el.clientWidth && draw());
-  watcher.observe(el);
-  draw();
-  return () => watcher.disconnect();
+  // -- what may change around it -------------------------------------------------------------------
+
+  function look() {
+    [room, ink] = [scroller.clientWidth, getComputedStyle(root).color];
+    later();
+  }
+  const watcher = new ResizeObserver(look);
+  watcher.observe(root);
+  root.addEventListener("transitionend", look); // another theme has another colour: see head_map.css
+  window.addEventListener("resize", later); // another screen may have other pixels
+  model.on("change:stamp", later); // everything else is set in the same message
+  later();
+  return () => {
+    watcher.disconnect();
+    window.removeEventListener("resize", later);
+    model.off("change:stamp", later);
+    cancelAnimationFrame(frame);
+    for (const timer of [pause, silence]) clearTimeout(timer);
+  };
+}
+
+const set = (element, attributes) => Object.entries(attributes).forEach(([name, text]) => element.setAttribute(name, text));
+
+function add(parent, tag, className = "") {
+  const child = parent.appendChild(document.createElement(tag));
+  child.className = className;
+  return child;
+}
+
+const asView = (bytes) => (bytes instanceof DataView ? bytes : ArrayBuffer.isView(bytes) ? new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new DataView(bytes));
+
+function fitted(context, text, width) {
+  if (context.measureText(text).width <= width) return text;
+  const letters = [...text]; // whole characters, never half of one
+  while (letters.length > 1 && context.measureText(`${letters.join("")}…`).width > width) letters.pop();
+  return `${letters.join("")}…`;
 }
 
 export default { render };

@@ -34,7 +34,8 @@ class ScoreBench(Explorer):
         self.view = widgets.HTML()
         for control in (self.first, self.second, self.divisor, self.temperature):
             control.observe(lambda _: self._refresh(), "value")
-        super().__init__([widgets.HBox([self.first, self.second]), widgets.HBox([self.divisor, self.temperature]), self.view], **layout)
+        wrap = widgets.Layout(flex_flow="row wrap")
+        super().__init__([widgets.HBox([self.first, self.second], layout=wrap), widgets.HBox([self.divisor, self.temperature], layout=wrap), self.view], **layout)
         self._refresh()
 
     def compute(self):

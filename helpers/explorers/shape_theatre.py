@@ -30,7 +30,7 @@ class ShapeTheatre(Explorer):
         self.stage, self.summary = HeadMap(cell_size=40, reads="{row}, column {column}"), widgets.HTML()
         for control in (self.heads, self.way, self.scene):
             control.observe(lambda _: self._refresh(), "value")
-        super().__init__([widgets.HBox([self.heads, self.scene]), self.way, self.summary, self.stage], **layout)
+        super().__init__([widgets.HBox([self.heads, self.scene], layout=widgets.Layout(flex_flow="row wrap")), self.way, self.summary, self.stage], **layout)
         self._refresh()
 
     def arrange(self) -> np.ndarray:
