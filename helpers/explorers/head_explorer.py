@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import math
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import ipywidgets as widgets
 import numpy as np
@@ -27,6 +28,7 @@ MASKS = ("none", "causal", PADDING)
 SOURCES = ("made by hand", "random")
 COLOURS = ("from 0 to 1", "from 0 to each head's largest")
 ERROR = "#b91c1c"
+REST = 0.15  # seconds without a move, after which the views below the heads follow
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,12 @@ class Result:
         self.setting = setting
         self.scale = (1 / math.sqrt(setting.d_k) if setting.scaled else 1.0) / setting.temperature
         self.queries, self.keys, values = layer.project(x)
-        found, self.weights = scaled_dot_product_attention(self.queries, self.keys, values, setting.allowed(), self.scale)
-        self.writes = found @ layer.w_o.reshape(setting.n_heads, setting.d_k, D_MODEL)
+        self.found, self.weights = scaled_dot_product_attention(self.queries, self.keys, values, setting.allowed(), self.scale)
+        self.layer = layer
+
+    @cached_property
+    def writes(self) -> np.ndarray:
+        return self.found @ self.layer.w_o.reshape(self.setting.n_heads, self.setting.d_k, D_MODEL)
 
     def panels(self, colours=COLOURS[0], off=frozenset()) -> list[figures.Panel]:
         panels = figures.weight_panels(self.weights, self.setting.titles())
@@ -150,6 +156,7 @@ class HeadExplorer(Explorer):
             widgets.HBox([widgets.Label("taking part:"), *self.takes_part], layout=side_by_side), self.change, self.write_map,
         ], **layout)
         self._redraw()
+        self._show_details()
 
     # -- what is shown -------------------------------------------------------------------------------
 
@@ -189,12 +196,24 @@ class HeadExplorer(Explorer):
         self._show()
 
     def _show(self):
-        """The heads first, since they are what a moving slider is watched for."""
+        """The heads at once, since they are what a moving slider is watched for; the rest when it rests."""
         panels, words, head = self.result.panels(self.colours.value, self.off), self.words, self.cell[0]
         sums = figures.row_sum_note(panels)
         self.head_map.show(panels, words, words, focus=head, note=f"Rows are queries, columns are keys; {sums}. Click a cell, or press Enter on it, to put its head in focus.",
                            description=f"{self.caption()}. {figures.weights_alt(panels, words, words)}")
         self.summary.value = sentence_line(self.caption())
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:                                                # no kernel
+            return self._show_details()
+        if self._waiting:
+            self._waiting.cancel()
+        self._waiting = loop.call_later(REST, self._show_details)
+
+    _waiting = None
+
+    def _show_details(self):
+        panels, words, head = self.result.panels(self.colours.value, self.off), self.words, self.cell[0]
         self.focus_map.show([panels[head]], words, words, note=figures.row_sum_note([panels[head]]),
                             description=f"In focus: {figures.weights_alt([panels[head]], words, words)}")
         self._explain(*self.cell)

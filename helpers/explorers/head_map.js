@@ -106,6 +106,7 @@ function render({ model, el }) {
     frame = 0;
     set(canvas, { "aria-label": model.get("description") || "Heat map" });
     if (!room) return; // hidden: the observer calls when it is shown
+    ink = getComputedStyle(root).color;
     const before = scene;
     const fresh = before?.stamp !== model.get("stamp");
     const now = fresh ? read() : before;
@@ -199,6 +200,10 @@ function render({ model, el }) {
     context.globalAlpha = dim ? 0.35 : 1;
     context.imageSmoothingEnabled = false;
     context.drawImage(tile, 0, p * rows, columns, rows, x0, y0, size * columns, size * rows);
+    context.globalAlpha = 0.3; // a thin frame: white cells on a white page and black ones on a dark page have an edge
+    context.strokeStyle = ink;
+    context.lineWidth = 1;
+    context.strokeRect(x0 + 0.5, y0 + 0.5, size * columns - 1, size * rows - 1);
     context.globalAlpha = 1;
     const longest = Math.max(3, ...(labels ? labels.flat().map((text) => text.length) : [digits + 3]));
     if (size >= 7.5 * longest) {
@@ -351,17 +356,21 @@ function render({ model, el }) {
   // -- what may change around it -------------------------------------------------------------------
 
   function look() {
-    [room, ink] = [scroller.clientWidth, getComputedStyle(root).color];
+    room = scroller.clientWidth;
     later();
   }
   const watcher = new ResizeObserver(look);
   watcher.observe(root);
   root.addEventListener("transitionend", look); // another theme has another colour: see head_map.css
+  const soon = () => setTimeout(later, 400); // the new theme's sheet comes a little after its name
+  const theme = new MutationObserver(() => (later(), soon()));
+  theme.observe(document.body, { attributeFilter: ["data-jp-theme-name", "data-vscode-theme-kind"] });
   window.addEventListener("resize", later); // another screen may have other pixels
   model.on("change:stamp", later); // everything else is set in the same message
   later();
   return () => {
     watcher.disconnect();
+    theme.disconnect();
     window.removeEventListener("resize", later);
     model.off("change:stamp", later);
     cancelAnimationFrame(frame);
