@@ -1,4 +1,4 @@
-"""A real JupyterLab in a real browser, for tests that do what a learner does.
+"""A real JupyterLab, or Voilà, in a real browser, for tests that do what a learner does.
 
     with jupyterlab() as server, chromium() as browser, Notebook(browser, server, "notebooks/04_eight_heads.ipynb") as notebook:
         notebook.run_all()
@@ -46,10 +46,24 @@ IDLE = """() => {
   return name && name !== 'No Kernel' && status === 'idle';
 }"""
 SLIDERS = ".widget-inline-hbox:has(.noUi-handle)"  # numbers and lists of values alike
+WIDGETS = ".jp-OutputArea-output:has(.jupyter-widgets)"  # an explorer, or a prediction, with its views and controls
 CELLS = "window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
 RUN_ALL = """() => {
   window.runOfAllCells = 'running';
   window.jupyterapp.commands.execute('notebook:run-all-cells').then(() => { window.runOfAllCells = 'done'; });
+}"""
+RUN_CELL = """async place => {
+  const content = window.jupyterapp.shell.currentWidget.content;
+  content.deselectAll();
+  content.activeCellIndex = place;
+  await window.jupyterapp.commands.execute('notebook:run-cell');
+}"""
+ASK = """async code => {
+  const future = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code, store_history: false });
+  let said = '';
+  future.onIOPub = ({ content }) => { said += content.text ?? content.evalue ?? ''; };
+  await future.done;
+  return said;
 }"""
 
 
@@ -80,6 +94,31 @@ def browser_on_path() -> str | None:
 @contextmanager
 def jupyterlab(root: Path = ROOT):
     """A JupyterLab server on a free port, with a token, for the notebooks below root."""
+    port, token = _free_port(), secrets.token_hex(16)
+    options = [
+        "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
+        "--ServerApp.open_browser=False", "--ServerApp.log_level=WARN", "--LabApp.expose_app_in_browser=True",
+        "--FileCheckpoints.checkpoint_dir={room}/checkpoints",               # else opening a notebook leaves one beside it
+        "--ServerApp.shutdown_no_activity_timeout=900", "--MappingKernelManager.cull_idle_timeout=600",  # if the tests are killed
+    ]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        options.append("--ServerApp.allow_root=True")
+    with _serving("jupyterlab", options, root, port, token, f"/api/status?token={token}") as server:
+        yield server
+
+
+@contextmanager
+def voila(notebook: Path):
+    """A Voilà server on a free port, which runs one notebook for everyone who opens its address."""
+    port = _free_port()
+    options = [str(notebook), "--Voila.ip=127.0.0.1", f"--port={port}", "--no-browser"]
+    with _serving("voila", options, notebook.parent, port, "", "/voila/static/voila.js") as server:
+        yield server
+
+
+@contextmanager
+def _serving(program: str, options: list[str], root: Path, port: int, token: str, answers: str):
+    """A server with folders of its own, from the moment it answers. {room} in an option stands for those folders."""
     room = Path(tempfile.mkdtemp(prefix="thinking-machines-lab-"))
     environment = {key: value for key, value in with_own_environment(room).items() if not key.startswith(("JUPYTER", "PYTEST"))}
     environment["JUPYTER_PREFER_ENV_PATH"] = "1"
@@ -91,20 +130,12 @@ def jupyterlab(root: Path = ROOT):
         file = room / "SETTINGS" / f"{name}.jupyterlab-settings"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(value))
-    port, token = _free_port(), secrets.token_hex(16)
-    options = [
-        "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
-        "--ServerApp.open_browser=False", "--ServerApp.log_level=WARN", "--LabApp.expose_app_in_browser=True",
-        f"--FileCheckpoints.checkpoint_dir={room / 'checkpoints'}",          # else opening a notebook leaves one beside it
-        "--ServerApp.shutdown_no_activity_timeout=900", "--MappingKernelManager.cull_idle_timeout=600",  # if the tests are killed
-    ]
-    if hasattr(os, "geteuid") and os.geteuid() == 0:
-        options.append("--ServerApp.allow_root=True")
+    options = [option.replace("{room}", str(room)) for option in options]
     with open(room / "server.log", "w") as log:
-        process = subprocess.Popen([sys.executable, "-m", "jupyterlab", *options], cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([sys.executable, "-m", program, *options], cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
         server = Server(f"http://127.0.0.1:{port}", token, process)
-        _wait_for(server, room / "server.log")
+        _wait_for(server, answers, room / "server.log")
         yield server
     finally:
         _end(process)
@@ -117,17 +148,17 @@ def _free_port() -> int:
         return found.getsockname()[1]
 
 
-def _wait_for(server: Server, log: Path, seconds: float = 120) -> None:
+def _wait_for(server: Server, answers: str, log: Path, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if server.process.poll() is not None:
-            raise RuntimeError(f"JupyterLab ended at once:\n{log.read_text()}")
+            raise RuntimeError(f"the server ended at once:\n{log.read_text()}")
         try:
-            urllib.request.urlopen(f"{server.url}/api/status?token={server.token}", timeout=5).read()
+            urllib.request.urlopen(server.url + answers, timeout=5).read()
             return
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
-    raise RuntimeError(f"JupyterLab did not answer within {seconds} seconds:\n{log.read_text()}")
+    raise RuntimeError(f"the server did not answer within {seconds} seconds:\n{log.read_text()}")
 
 
 def _end(process: subprocess.Popen) -> None:
@@ -165,15 +196,70 @@ def chromium(**options):
         shutil.rmtree(profile, ignore_errors=True)
 
 
-class Notebook:
+class WidgetPage:
+    """A page with widgets on it: what JupyterLab and Voilà have in common."""
+
+    def __init__(self, browser):
+        self.page = browser.new_page()
+        self.console_errors: list[str] = []
+        self.dialogs: list[str] = []
+        self.page.on("console", lambda message: self.console_errors.append(message.text) if message.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.console_errors.append(str(error)))
+        self.page.on("dialog", self._answer)
+
+    def _answer(self, dialog) -> None:
+        self.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    def wait_until_idle(self, seconds: float = 60) -> None:
+        """Wait for a kernel that has nothing to do, where the page shows that."""
+
+    def show(self, selector: str, seconds: float = 30):
+        """The first element that fits a CSS selector, scrolled into view."""
+        found = self.page.locator(selector).first
+        found.wait_for(state="visible", timeout=seconds * SECOND)
+        found.scroll_into_view_if_needed()
+        return found
+
+    def slider(self, label: str, within: str = "") -> Slider:
+        """The slider with exactly this label, in the first element that fits the selector `within` if one is given."""
+        return Slider(self, self.show(f'{within} {SLIDERS}:has(> .widget-label:text-is("{label}"))'.strip()))
+
+    def sliders(self) -> list[tuple[int, str]]:
+        """Every slider that is shown and can be moved, as its number and label."""
+        boxes = self.page.locator(SLIDERS)
+        return [(number, box.locator(".widget-label").first.inner_text()) for number, box in enumerate(boxes.all())
+                if box.is_visible() and not box.locator(".noUi-target[disabled]").count()]
+
+    def slider_number(self, number: int) -> Slider:
+        box = self.page.locator(SLIDERS).nth(number)
+        box.scroll_into_view_if_needed()
+        return Slider(self, box)
+
+
+class VoilaPage(WidgetPage):
+    """What Voilà makes of its notebook. Use it in a with block."""
+
+    def __init__(self, browser, server: Server):
+        super().__init__(browser)
+        self.server = server
+
+    def __enter__(self):
+        # Voilà asks the network for MathJax: the tests do without, so that they say the same with and without a network.
+        self.page.route(lambda url: not url.startswith((self.server.url, "data:", "blob:")), lambda route: route.fulfill(body=""))
+        self.page.goto(self.server.url, wait_until="domcontentloaded", timeout=300 * SECOND)
+        return self
+
+    def __exit__(self, *_):
+        self.page.close()
+
+
+class Notebook(WidgetPage):
     """One notebook, opened in JupyterLab. Use it in a with block."""
 
     def __init__(self, browser, server: Server, path: str):
+        super().__init__(browser)
         self.path, self.server = path, server
-        self.page = browser.new_page()
-        self.console_errors: list[str] = []
-        self.page.on("console", lambda message: self.console_errors.append(message.text) if message.type == "error" else None)
-        self.page.on("pageerror", lambda error: self.console_errors.append(str(error)))
 
     def __enter__(self):
         try:
@@ -191,7 +277,6 @@ class Notebook:
             self.page.close()
 
     def wait_until_idle(self, seconds: float = 60) -> None:
-        """Wait for a kernel that has nothing to do."""
         self.page.wait_for_function(IDLE, timeout=seconds * SECOND, polling=50)
 
     def run_all(self, seconds: float = 300) -> None:
@@ -200,6 +285,27 @@ class Notebook:
         self.page.evaluate(RUN_ALL)
         self.page.wait_for_function("window.runOfAllCells === 'done'", timeout=seconds * SECOND, polling=100)
         self.wait_until_idle(seconds)
+
+    def run_cell(self, number: int) -> None:
+        """Run one cell, counted from 1, as a learner does who clicks into it and presses Shift-Enter."""
+        self.page.evaluate(RUN_CELL, number - 1)
+        self.wait_until_idle()
+
+    def restart(self) -> None:
+        """Restart the kernel and run nothing."""
+        self.page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+        self.wait_until_idle()
+
+    def ask(self, code: str) -> str:
+        """What the kernel prints when it runs this code, without a trace in the notebook."""
+        return self.page.evaluate(ASK, code).strip()
+
+    def use_theme(self, name: str) -> None:
+        """Change JupyterLab's theme, as its menu does: "JupyterLab Light" or "JupyterLab Dark"."""
+        self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", name)
+        light = "false" if "Dark" in name else "true"
+        self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached", timeout=30 * SECOND)
+        self.page.wait_for_timeout(300)                                      # its style sheet comes after the mark on the page
 
     def cells(self) -> list[dict]:
         """The notebook as it stands in the browser, with its outputs."""
@@ -219,16 +325,14 @@ class Notebook:
         return said
 
     def show(self, selector: str, seconds: float = 30):
-        """The first element that fits a CSS selector, scrolled into view: cells are drawn only when they are near."""
-        found = self.page.locator(selector).first
-        self.scroll_to(selector)
-        found.wait_for(state="visible", timeout=seconds * SECOND)
-        found.scroll_into_view_if_needed()
-        return found
+        self.scroll_to(selector)                                             # cells are drawn only when they are near
+        return super().show(selector, seconds)
 
     def scroll_to(self, selector: str) -> None:
         """Go down the notebook a screen at a time until an element is there."""
         pane = self.page.locator(".jp-WindowedPanel-outer").first
+        if self.page.locator(selector).count():
+            return
         pane.evaluate("pane => pane.scrollTo(0, 0)")
         for _ in range(200):
             if self.page.locator(selector).count():
@@ -237,21 +341,6 @@ class Notebook:
             self.page.wait_for_timeout(100)
             if pane.evaluate("pane => pane.scrollTop") <= before:
                 return
-
-    def slider(self, label: str, within: str = "") -> Slider:
-        """The slider with exactly this label, in the first element that fits the selector `within` if one is given."""
-        return Slider(self, self.show(f'{within} {SLIDERS}:has(> .widget-label:text-is("{label}"))'.strip()))
-
-    def sliders(self) -> list[tuple[int, str]]:
-        """Every slider that is shown and can be moved, as its number and label."""
-        boxes = self.page.locator(SLIDERS)
-        return [(number, box.locator(".widget-label").first.inner_text()) for number, box in enumerate(boxes.all())
-                if box.is_visible() and not box.locator(".noUi-target[disabled]").count()]
-
-    def slider_number(self, number: int) -> Slider:
-        box = self.page.locator(SLIDERS).nth(number)
-        box.scroll_into_view_if_needed()
-        return Slider(self, box)
 
 
 class Slider:
@@ -271,16 +360,27 @@ class Slider:
         self.notebook.wait_until_idle()
         return self.value()
 
-    def drag(self, part: float) -> str:
-        """Drag the handle with the mouse to a part of the track, 0 to 1, and return the new value."""
+    def drag(self, *parts: float, steps: int = 8) -> str:
+        """Drag the handle with the mouse to parts of the track, 0 to 1, one after the other, and return the new value."""
         self.handle.scroll_into_view_if_needed()
         start, track, mouse = self.handle.bounding_box(), self.track.bounding_box(), self.notebook.page.mouse
         mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
         mouse.down()
-        mouse.move(track["x"] + part * track["width"], track["y"] + track["height"] / 2, steps=8)
+        for part in parts:
+            mouse.move(track["x"] + part * track["width"], track["y"] + track["height"] / 2, steps=steps)
         mouse.up()
         self.notebook.wait_until_idle()
         return self.value()
+
+
+def explorer_with(*labels: str) -> str:
+    """The selector of the explorer that has controls with these labels."""
+    return ".jp-OutputArea-output" + "".join(f":has(.widget-label:text-is('{label}'))" for label in labels)
+
+
+def box_of(slider: Slider):
+    """The explorer that a slider is in."""
+    return slider.box.locator("xpath=ancestor::*[contains(@class, 'jp-OutputArea-output')][1]")
 
 
 def pixels(element) -> str:
@@ -314,9 +414,53 @@ def looks(box) -> str:
     return hashlib.sha256(box.locator(PICTURES).evaluate_all(LOOKS).encode()).hexdigest()
 
 
+def settled(look, seconds: float = 20) -> str:
+    """Look until the same is seen three times in a row: a picture may follow its slider late."""
+    end, seen = time.monotonic() + seconds, [look()]
+    while seen[-3:] != 3 * seen[-1:] and time.monotonic() < end:
+        time.sleep(0.05)
+        seen.append(look())
+    return seen[-1]
+
+
 def wait_until_different(look, before: str, seconds: float = 20) -> str:
     """Look again until what is seen differs from before; returns what is seen then, or before if nothing changes."""
     end = time.monotonic() + seconds
     while (now := look()) == before and time.monotonic() < end:
         time.sleep(0.05)
     return now
+
+
+TOO_WIDE = """() => {
+  const name = element => `${element.tagName.toLowerCase()}.${element.className}: ${element.textContent.trim().slice(0, 60)}`;
+  const wide = element => element.scrollWidth > element.clientWidth + 1;
+  const said = [];
+  if (wide(document.documentElement)) said.push('the whole page');
+  for (const element of document.querySelectorAll('.jp-OutputArea-output:has(.jupyter-widgets), .jp-OutputArea-output:has(.jupyter-widgets) .widget-box'))
+    if (element.checkVisibility() && wide(element)) said.push('wider than its place: ' + name(element));
+  for (const element of document.querySelectorAll('.jupyter-widgets :is(.widget-label, .widget-readout), button.jupyter-widgets'))
+    if (element.checkVisibility() && element.clientWidth && wide(element)) said.push('cut: ' + name(element));
+  return said;
+}"""
+
+
+def too_wide(page) -> list[str]:
+    """What does not fit: the page, an explorer or a box in one that has to be scrolled sideways, a label or a button that is cut."""
+    return page.evaluate(TOO_WIDE)
+
+
+AXE = """async boxes => {
+  const said = [];
+  for (const box of boxes)
+    for (const { impact, id, nodes } of (await axe.run(box, { resultTypes: ['violations'] })).violations)
+      if (['serious', 'critical'].includes(impact)) said.push(...nodes.map(node => `${id} (${impact}): ${node.html.slice(0, 200)}`));
+  return said;
+}"""
+
+
+def barriers(boxes) -> list[str]:
+    """What axe-core finds in these elements that is serious or critical for someone who cannot see or cannot use a mouse."""
+    import axe_playwright_python
+
+    boxes.page.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    return boxes.evaluate_all(AXE)
