@@ -232,10 +232,10 @@ class HeadExplorer(Explorer):
 
     def _show_writes(self):
         lengths = np.linalg.norm(self.result.writes, axis=-1).T             # (n, n_heads)
-        panel = figures.score_panel("length of each head's write into the output, through W_O", lengths, digits=1)
+        panel = figures.score_panel("length of each head's write", lengths, digits=1)
         self.change.value = sentence_line(self._change())
         heads = [str(i) for i in range(self.heads.value)]
-        self.write_map.show([panel], self.words, heads, note="Rows are words, columns are heads.", description=f"Lengths of the heads' writes. {self._change()}")
+        self.write_map.show([panel], self.words, heads, note="What each head adds to the output of each word, through W_O. Rows are words, columns are heads.", description=f"Lengths of the heads' writes. {self._change()}")
 
     def _change(self) -> str:
         off = self.off
