@@ -54,7 +54,9 @@ class Setting:
     def allowed(self) -> np.ndarray | None:
         """The mask, (n, n) or (1, n), True = may attend, or None."""
         n = len(self.words)
-        return {MASKS[0]: None, "causal": causal_mask(n), PADDING: padding_mask(max(n - 2, 1), n)}[self.mask]
+        if self.mask == "causal":
+            return causal_mask(n)
+        return padding_mask(max(n - 2, 1), n) if self.mask == PADDING else None
 
     def titles(self) -> list[str]:
         if self.source == "made by hand":
@@ -92,12 +94,12 @@ class Result:
         """The steps from q·k to one weight, in sentences."""
         s, words = self.setting, self.setting.words
         weight, score = self.weights[head, i, j], self.queries[head, i] @ self.keys[head, j]
+        mask = s.allowed()
+        allowed = np.broadcast_to(True if mask is None else mask, self.weights.shape[1:])[i]
         steps = [f"Why is the weight of {words[i]} → {words[j]} in head {head} {weight:.3f}?", f"q({words[i]}) · k({words[j]}) = {score:.2f}"]
-        if s.mask != MASKS[0] and not np.broadcast_to(s.allowed(), self.weights.shape[1:])[i, j]:
+        if not allowed[j]:
             return steps + ["The mask forbids it: the score becomes −∞, and the weight 0."]
-        row = self.queries[head, i] @ self.keys[head].T * self.scale
-        if s.mask != MASKS[0]:
-            row = row[np.broadcast_to(s.allowed(), self.weights.shape[1:])[i]]
+        row = self.queries[head, i] @ self.keys[head, allowed].T * self.scale
         divisions = [f"√{s.d_k}"] * s.scaled + [f"{s.temperature:g}"] * (s.temperature != 1)
         if divisions:
             steps.append(f"divided by {' and by '.join(divisions)}: {score * self.scale:.3f}")
