@@ -1,41 +1,24 @@
 """Guess first, then look: predictions that are recorded, and compared with what was computed.
 
-A guess is kept in a small file in the user's data folder, so that it survives a
-kernel restart; it is sent nowhere. The first guess is the one that counts.
-The file grows by a line for each guess and is never rewritten, so notebooks
-that are open at the same time take nothing from each other.
+A guess is kept (helpers/memory.py), so that it survives a kernel restart; it is
+sent nowhere. The first guess is the one that counts.
 """
 
 from __future__ import annotations
 
 import html
-import json
 import math
-import os
-import pathlib
 import re
-from datetime import datetime, timezone
 
 import ipywidgets as widgets
-import platformdirs
 
+from helpers import memory
+from helpers.control_aid import ControlAid
 from helpers.twins import note, show_with_twin, view_entry
 
-__all__ = ["Prediction", "Summary", "folder", "forget"]
+__all__ = ["Prediction", "Summary"]
 
 NO_GUESS = "none recorded"
-_not_written: list[dict] = []  # guesses that could not be put into the file: they count until the kernel ends
-
-
-def folder() -> pathlib.Path:
-    """Where the guesses are kept: the user's data folder, or the one that THINKING_MACHINES_DATA names."""
-    return pathlib.Path(os.environ.get("THINKING_MACHINES_DATA") or platformdirs.user_data_dir("thinking-machines", appauthor=False))
-
-
-def forget() -> None:
-    """Clear every recorded guess."""
-    _not_written.clear()
-    _file().unlink(missing_ok=True)
 
 
 class Prediction(widgets.VBox):
@@ -59,7 +42,7 @@ class Prediction(widgets.VBox):
         self.button.on_click(lambda _: self.record(self.answer.value))
         self._entered = False
         self.status = widgets.HTML()
-        super().__init__([prompt, self.answer, widgets.HBox([self.button, self.status])])
+        super().__init__([prompt, self.answer, widgets.HBox([self.button, self.status]), ControlAid()])
         self._say()
 
     @property
@@ -75,7 +58,7 @@ class Prediction(widgets.VBox):
         except ValueError as problem:
             self.status.value = html.escape(str(problem))
             return
-        problem = _keep({"name": self.name, "guess": guess, "at": datetime.now(timezone.utc).isoformat(timespec="seconds")})
+        problem = memory.keep("guesses", {"name": self.name, "guess": guess})
         self._say(guess, problem)
 
     def _key_pressed(self, _, content, buffers) -> None:
@@ -177,33 +160,6 @@ def _number(text: str) -> float:
     return float(text)
 
 
-def _file() -> pathlib.Path:
-    return folder() / "guesses.jsonl"
-
-
 def _guesses(name: str) -> list:
-    """The guesses kept under a name, the first one first. A line that cannot be read is passed over."""
-    try:
-        lines = _file().read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:                                                         # no file yet, or one that may not be read
-        lines = []
-    kept = []
-    for line in lines:
-        try:
-            kept.append(json.loads(line))
-        except ValueError:
-            continue
-    return [entry["guess"] for entry in kept + _not_written if isinstance(entry, dict) and entry.get("name") == name and "guess" in entry]
-
-
-def _keep(entry: dict) -> str:
-    """Add a line to the file. Returns nothing to say, or in a sentence why the guess is not in the file."""
-    line = json.dumps(entry, ensure_ascii=False)
-    try:
-        folder().mkdir(parents=True, exist_ok=True)
-        with _file().open("a", encoding="utf-8", newline="\n") as file:
-            file.write(f"\n{line}\n")                                       # on a line of its own, even after one that was cut short
-    except OSError as problem:
-        _not_written.append(entry)
-        return f"It is kept until the kernel ends, and no longer, because the folder {folder()} cannot be written to ({problem.strerror})."
-    return ""
+    """The guesses kept under a name, the first one first."""
+    return [entry["guess"] for entry in memory.kept("guesses") if entry.get("name") == name and "guess" in entry]

@@ -8,14 +8,14 @@ import os
 
 import pytest
 
-from helpers import predictions
+from helpers import memory, predictions
 from helpers.predictions import Prediction, Summary
 
 
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("THINKING_MACHINES_DATA", str(tmp_path))
-    monkeypatch.setattr(predictions, "_not_written", [])
+    monkeypatch.setattr(memory, "_not_written", {name: [] for name in memory.FILES})
     return tmp_path
 
 
@@ -155,8 +155,8 @@ def test_a_damaged_line_costs_no_other_guess(own_folder, damage):
 def test_forgetting_clears_everything():
     guess = Prediction("a", "How much?")
     guess.record("1")
-    predictions.forget()
-    predictions.forget()
+    memory.forget()
+    memory.forget()
     assert Prediction("a", "How much?").guess is None
 
 

@@ -6,7 +6,7 @@ import html
 
 import ipywidgets as widgets
 
-from helpers.explorers.slider_aid import SliderAid
+from helpers.control_aid import ControlAid
 from helpers.figures import Picture
 from helpers.twins import note, show_with_twin, view_entry
 
@@ -22,7 +22,7 @@ class Explorer(widgets.VBox):
     """
 
     def __init__(self, children=(), **layout):
-        super().__init__([*children, SliderAid()], **layout)
+        super().__init__([*children, ControlAid()], **layout)
 
     def picture(self) -> Picture:
         """What is shown now, drawn with matplotlib."""

@@ -1,3 +1,8 @@
+// JupyterLab leaves the keys of an element with this mark alone: the arrows then choose, and do not go to the next cell.
+function keepKeys(box) {
+  for (const control of box.querySelectorAll("input[type=radio], select")) control.setAttribute("data-lm-suppress-shortcuts", "true");
+}
+
 // Someone who cannot see a slider hears its label and its value: both are written beside the handle, and here also on it.
 function name(box) {
   for (const handle of box.querySelectorAll("[role=slider], .ui-slider-handle")) {
@@ -18,16 +23,21 @@ function goToTheEnd(event) {
     handle.dispatchEvent(new KeyboardEvent("keydown", { key: arrow, bubbles: true }));
 }
 
+function mend(box) {
+  name(box);
+  keepKeys(box);
+}
+
 function render({ el }) {
   let box = null;
   let frame = 0;
-  const watcher = new MutationObserver(() => name(box)); // the slider library writes its own value text at every move
+  const watcher = new MutationObserver(() => mend(box)); // the slider library writes its own value text at every move
   (function find() {
     box = el.closest(".widget-box");
     if (!box) return (frame = requestAnimationFrame(find)); // not in the page yet
     watcher.observe(box, { subtree: true, childList: true, characterData: true, attributeFilter: ["aria-valuetext"] });
     box.addEventListener("keydown", goToTheEnd);
-    name(box);
+    mend(box);
   })();
   return () => {
     cancelAnimationFrame(frame);
