@@ -21,7 +21,7 @@ from helpers.attention import MultiHeadAttention
 
 __all__ = [
     "Example", "ThreeBoxes", "thinking_machines", "three_boxes", "sentence", "sentences",
-    "embed", "HAND_MADE", "hand_made", "hand_made_rules", "right_map", "facts", "six_ways",
+    "embed", "HAND_MADE", "hand_made", "hand_made_rules", "right_map", "bugs", "facts", "recall", "six_ways", "apple_on_trial", "with_and_without_the_root", "head_sweep",
 ]
 
 _HERE = Path(__file__).parent
@@ -233,10 +233,84 @@ def facts() -> dict[str, tuple[int | float, str]]:
     return {row["key"]: (json.loads(row["value"]), row["source"]) for row in rows}
 
 
+def recall(notebook: str) -> list[dict]:
+    """The questions that open a notebook, each with its options and their reasons; none for the first notebooks.
+
+    >>> [question["name"] for question in recall("05")]
+    ['05 the cut', '05 side by side', '05 the price']
+    """
+    return json.loads(_read("recall.json")).get(notebook, [])
+
+
+def bugs() -> list[dict]:
+    """The exhibits of notebook 06: for each bug its input, a question, the options with their reasons, and its threads.
+
+    >>> len(bugs()), bugs()[0]["name"]
+    (10, 'the scores are not divided by √d_k')
+    """
+    return json.loads(_read("bugs.json"))
+
+
 def six_ways() -> dict[str, float]:
     """How long the six ways of notebook 04 took in a stored run, relative to the fastest."""
     rows = csv.DictReader(io.StringIO(_read("six_ways.csv").decode()))
     return {row["way"]: float(row["time_relative_to_the_fastest"]) for row in rows}
+
+
+SWEEP_D_MODEL = 32                                                          # of the models in data/head_count_sweep.csv
+
+
+def head_sweep(row: str, steps: int) -> dict[int, np.ndarray]:
+    """How far above the floor the small model of notebook 05 ended, in nat: a stored run, one number a seed.
+
+    row:     "A": n_heads is varied, with n_heads · d_k = 32; "B": d_k is varied, with 8 heads
+    steps:   300 or 1500
+    returns: n_heads (row A) or d_k (row B) → (n_seeds,)
+
+    >>> {n_heads: len(runs) for n_heads, runs in head_sweep("A", 300).items()}
+    {1: 10, 2: 10, 4: 10, 8: 10, 16: 10, 32: 10}
+    """
+    table = list(csv.DictReader(io.StringIO(_read("head_count_sweep.csv").decode())))
+    varied = {"A": "n_heads", "B": "d_k"}
+    if (row, str(steps)) not in {(line["row"], line["steps"]) for line in table}:
+        raise ValueError(f"there is no row {row!r} with {steps!r} steps: the rows are A and B, the steps 300 and 1500")
+    found: dict[int, list[float]] = {}
+    for line in table:
+        if (line["row"], line["steps"]) == (row, str(steps)):
+            found.setdefault(int(line[varied[row]]), []).append(float(line["above_floor"]))
+    return {setting: _read_only(runs) for setting, runs in found.items()}
+
+
+@lru_cache(maxsize=None)
+def apple_on_trial() -> dict[tuple[str, str, str, str], np.ndarray]:
+    """What happens when heads of the ten stored runs of notebook 07 are turned off.
+
+    data/README.md says what the measures are; every number is in nat, or a weight.
+
+    returns: (n_heads, seed, measure, heads that are off) → (n_senses, n_roles), or (1, n_roles) where the senses are not kept apart
+
+    >>> apple_on_trial()["8", "0", "loss, sample", "3"].shape
+    (10, 6)
+    """
+    found: dict = {}
+    for n_heads, seed, measure, heads, _, *row in list(csv.reader(io.StringIO(_read("apple_on_trial.csv").decode())))[1:]:
+        found.setdefault((n_heads, seed, measure, heads), []).append([float(value) for value in row])
+    return {key: _read_only(rows) for key, rows in found.items()}
+
+
+def with_and_without_the_root() -> dict[tuple[int, bool], dict[int, np.ndarray]]:
+    """How far above the floor a model with one head is while it learns, in nat: a stored run for notebook 07.
+
+    returns: (d_k, divided by √d_k or not) → step → (n_seeds,)
+
+    >>> sorted(with_and_without_the_root()[64, False])
+    [50, 100, 200, 300, 400, 600]
+    """
+    found: dict = {}
+    for line in csv.DictReader(io.StringIO(_read("root.csv").decode())):
+        curve = found.setdefault((int(line["d_k"]), line["scaled"] == "True"), {})
+        curve.setdefault(int(line["step"]), []).append(float(line["above_the_floor"]))
+    return {setting: {step: _read_only(runs) for step, runs in curve.items()} for setting, curve in found.items()}
 
 
 @lru_cache(maxsize=8)                                                       # a slider comes back to the same few heads
