@@ -70,6 +70,7 @@ def opened(lab, open_notebooks):
 def pytest_terminal_summary(terminalreporter):
     mutation_score(terminalreporter)
     sliders_tested(terminalreporter)
+    catalogue_score(terminalreporter)
     if os.environ.get("CI") == "true":
         what_was_skipped(terminalreporter)
 
@@ -94,6 +95,17 @@ def sliders_tested(terminal):
         terminal.section(f"sliders moved to both ends in a browser: {tested} of {present}")
         for row in rows:
             terminal.write_line(f"{row['notebook']:<28} {row['sliders'][0]} of {row['sliders'][1]}")
+
+
+def catalogue_score(terminal):
+    """How many wrong versions each check has caught and named, of how many that can occur in it."""
+    rows = [dict(report.user_properties)["catalogue"] for outcome in ("passed", "failed") for report in terminal.stats.get(outcome, [])
+            if "catalogue" in dict(getattr(report, "user_properties", ()))]
+    if rows:
+        total, caught, named = (sum(row[i] for row in rows) for i in (1, 2, 3))
+        terminal.section(f"wrong versions caught: {caught} of {total}, named rightly: {named}")
+        for name, total, caught, named, mistakes in rows:
+            terminal.write_line(f"{name:<20} {caught:>3} caught {named:>3} named, of {total:>3}   {', '.join(mistake + ('' if well else ' (MISSED)') for mistake, well in mistakes.items())}"[:400])
 
 
 def what_was_skipped(terminal):

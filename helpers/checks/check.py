@@ -1,0 +1,114 @@
+"""The check that stands under an exercise: it says what came out, keeps the answer, and gives hints when asked."""
+
+from __future__ import annotations
+
+import html
+import inspect
+import textwrap
+from collections.abc import Callable
+
+import ipywidgets as widgets
+
+from helpers import memory
+from helpers.checks.exercises import EXERCISES, Exercise
+from helpers.checks.judge import Verdict, judge
+from helpers.twins import note, show_with_twin
+
+__all__ = ["Check", "Checked", "Text", "answers_to"]
+
+LONGEST = 20_000        # characters of an answer that are kept
+
+
+class Check:
+    """Checks the learner's function for one exercise: call it with the function.
+
+    >>> check = Check("scale")
+    >>> print(check(lambda scores, d_k: scores / d_k).verdict.mistake)
+    divided by d_k
+    """
+
+    def __init__(self, name: str):
+        self.exercise: Exercise = EXERCISES[name]
+        self.__doc__ = f"Check your answer to the exercise {name}: {self.exercise.returns}. Hints: .hint(), .hint(2); then .solution(); .last() shows your last answer."
+
+    def __call__(self, answer: Callable) -> Checked:
+        verdict = judge(self.exercise, answer)
+        problem = ""
+        if verdict.kind != "open":
+            problem = memory.keep("answers", {"exercise": self.exercise.name, "kind": verdict.kind, "mistake": verdict.mistake, "code": _code(answer)})
+        return Checked(self, verdict, problem)
+
+    def hint(self, step: int = 1) -> Text:
+        """The first hint, or the second."""
+        if step not in (1, 2):
+            raise ValueError(f"there are two hints, 1 and 2, and got {step!r}")
+        return Text(f"Hint {step}. {self.exercise.hints[step - 1]}")
+
+    def solution(self) -> Text:
+        """One right answer. There are others."""
+        return Text(inspect.getsource(self.exercise.right).rstrip())
+
+    def last(self) -> Text:
+        """The answer that was checked last, also after a restart."""
+        answers = [entry["code"] for entry in answers_to(self.exercise.name) if entry.get("code")]
+        return Text(answers[-1] if answers else "No answer has been checked yet.")
+
+
+class Text(str):
+    """A text that a cell shows as it is."""
+
+    def __repr__(self):
+        return str(self)
+
+
+class Checked(widgets.VBox):
+    """What a check says, with buttons for hints, the solution and the last answer."""
+
+    def __init__(self, check: Check, verdict: Verdict, problem: str = ""):
+        self.check, self.verdict = check, verdict
+        text = verdict.text if verdict.kind != "open" else f"{verdict.text}{_tried_before(check)}"
+        self.said = " ".join(filter(None, [f"{check.exercise.name}: {text}", problem]))
+        shown = widgets.HTML(paragraph(self.said, verdict.kind))
+        shown.add_class("tm-verdict")
+        self.more = widgets.HTML()
+        self.buttons = {name: widgets.Button(description=name) for name in ("Hint", "Second hint", "Solution", "My last answer")}
+        for button, show in zip(self.buttons.values(), (check.hint, lambda: check.hint(2), check.solution, check.last)):
+            button.on_click(lambda _, show=show: self._show(show()))
+        super().__init__([shown, widgets.HBox(list(self.buttons.values()), layout=widgets.Layout(flex_flow="row wrap")), self.more])
+
+    def _show(self, text):
+        self.more.value = f"<pre style='font-family: monospace; white-space: pre-wrap'>{html.escape(text)}</pre>"
+
+    def __repr__(self):
+        return self.said
+
+    def _ipython_display_(self):
+        name = f"check_{self.check.exercise.name}"
+        ways = "" if self.verdict.kind == "right" else f"Hints: {name}.hint() and {name}.hint(2). Then {name}.solution()."
+        show_with_twin(self, [({"text/plain": f"{self.said}\n{ways}".strip(), "text/html": note(f"{paragraph(self.said, self.verdict.kind)}<p><code>{ways}</code></p>")}, {})])
+
+
+def paragraph(text: str, kind: str) -> str:
+    """A verdict as HTML: its lines as they are, and a bar whose colour and style differ by kind."""
+    bar = {"right": "double #2e8b57", "wrong": "solid #d9730d"}.get(kind, "dotted #6b7280")
+    return f'<div style="border-left: 5px {bar}; padding: 2px 10px; line-height: 1.45; white-space: pre-wrap; max-width: 100ch">{html.escape(text)}</div>'
+
+
+def answers_to(name: str) -> list[dict]:
+    """Every answer to an exercise that was checked, the first one first."""
+    return [entry for entry in memory.kept("answers") if entry.get("exercise") == name]
+
+
+def _tried_before(check):
+    kinds = [entry.get("kind") for entry in answers_to(check.exercise.name)]
+    if not kinds:
+        return ""
+    return f" You have {'solved this one' if 'right' in kinds else 'tried this one'} before: check_{check.exercise.name}.last() shows your last answer."
+
+
+def _code(answer):
+    """The text of a function, or nothing where Python does not know it."""
+    try:
+        return textwrap.dedent(inspect.getsource(answer))[:LONGEST]
+    except (OSError, TypeError):
+        return ""
