@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import html
+import itertools
 import re
 
 import ipywidgets as widgets
 import numpy as np
 import pytest
 
-from helpers import examples
-from helpers.attention import causal_mask, scaled_dot_product_attention, softmax
-from helpers.explorers import DotProductGrid, HeadExplorer, HeadMap, MaskPainter, Race, RowFollower, ScoreBench, ShapeTheatre
+from helpers import examples, learning, memory
+from helpers.attention import MultiHeadAttention, causal_mask, scaled_dot_product_attention, softmax
+from helpers.checks import catalogue
+from helpers.explorers import BudgetBench, BugZoo, DotProductGrid, HeadExplorer, HeadMap, HeadSweep, HeadSwitch, MaskPainter, Race, RowFollower, ScoreBench, ShapeTheatre, TrainingScrubber
+from helpers.explorers.bug_zoo import Exhibit
 from helpers.figures import score_panel, weight_panels
+from helpers.grammar import Grammar
 
 WORDS = ("the", "cat", "saw", "the", "dog", "and", "ran")
 RNG = np.random.default_rng(0)
 Q, K, V = RNG.standard_normal((3, 7, 8))
+GRAMMAR, TRAINING = Grammar.read(), learning.trained()
+RIPE = "in the garden tom himself saw the ripe apple"
 
 
 def slow_way(x):
@@ -23,12 +30,17 @@ def slow_way(x):
 
 
 MAKERS = {
+    "BudgetBench": lambda: BudgetBench(lambda keys: keys[..., 0] > 0),
+    "BugZoo": BugZoo,
     "DotProductGrid": lambda: DotProductGrid(*RNG.integers(-4, 5, (2, 64))),
     "HeadExplorer": lambda: HeadExplorer(WORDS),
+    "HeadSweep": lambda: HeadSweep(lambda n_heads, seed, steps, d_k: 0.1),
+    "HeadSwitch": lambda: HeadSwitch(TRAINING.parameters, GRAMMAR),
     "MaskPainter": lambda: MaskPainter(Q, K, V, WORDS),
     "RowFollower": lambda: RowFollower(Q[:2], K, V[:, :3], WORDS[:2], WORDS),
     "ScoreBench": ScoreBench,
     "ShapeTheatre": ShapeTheatre,
+    "TrainingScrubber": lambda: TrainingScrubber(TRAINING, GRAMMAR),
 }
 
 
@@ -87,7 +99,8 @@ def test_thousands_of_settings_give_what_the_core_gives():
     settings = [control for control in controls(explorer) if control not in explorer.takes_part]
     for turn in range(2000):
         control = rng.choice(settings if turn % 10 else explorer.takes_part)
-        control.value = values(control)[rng.integers(len(values(control)))]
+        choices = [value for value in values(control) if value != "trained"]   # which fixes the cut: tested below
+        control.value = choices[rng.integers(len(choices))]
         h, size = explorer.heads.value, explorer.head_size.value
         seen.add((h, size, explorer.source.value, explorer.mask.value, explorer.scaled.value, explorer.temperature.value))
         assert explorer.weights.shape == (h, 7, 7)
@@ -194,6 +207,61 @@ def test_whatever_is_typed_is_text(typed):
     explorer.picture().png()
 
 
+def test_trained_matrices_give_what_the_model_gives():
+    explorer = HeadExplorer(("the", "cat"), source="trained")
+    assert " ".join(explorer.words) == explorer.sentence.value == RIPE.replace("apple", "[mask]")
+    expected = learning.read(TRAINING.parameters, GRAMMAR.numbers(explorer.sentence.value)[None], [8])[1][0]
+    np.testing.assert_allclose(explorer.weights, expected, atol=1e-6)
+    assert explorer.caption().startswith("8 heads × 4 = 32 columns · 4,096 parameters") and explorer.result.writes.shape == (8, 9, 32)
+    x = TRAINING.parameters.embed(GRAMMAR.numbers(explorer.sentence.value))
+    np.testing.assert_allclose(explorer.result.writes.sum(axis=0), TRAINING.parameters.attention(x)[0], atol=1e-5)
+    for control in controls(explorer):
+        if control not in (explorer.source, explorer.linked, explorer.heads, explorer.head_size):
+            for value in values(control):
+                control.value = value
+                np.testing.assert_allclose(explorer.weights.sum(axis=-1), 1, atol=1e-5)
+    explorer.pin.value = True
+    explorer.put_in_focus(3, 8, 7)
+    assert f"head 3 {explorer.weights[3, 8, 7]:.3f}?" in explorer.picture().text
+    explorer.source.value = "random"                                        # the pinned maps have another size
+    assert explorer.words == ("the", "cat") and explorer.weights.shape == (8, 2, 2)
+
+
+def test_trained_matrices_come_in_one_cut_and_the_other_ones_get_theirs_back():
+    explorer = HeadExplorer(WORDS)
+    explorer.linked.value = False
+    explorer.heads.value, explorer.head_size.value = 7, 16
+    explorer.source.value = "trained"
+    cut = (explorer.heads, explorer.head_size, explorer.linked)
+    assert [control.value for control in cut] == [8, 4, False] and all(control.disabled for control in cut)
+    assert "belongs to this cut" in explorer.fixed.value
+    explorer.heads.value = 16                                               # a page that is behind
+    assert explorer.heads.value == 8 and explorer.weights.shape == (8, 9, 9)
+    explorer.source.value = "made by hand"
+    assert [control.value for control in cut] == [7, 16, False] and not any(control.disabled for control in cut)
+    assert explorer.fixed.value == "" and explorer.weights.shape == (7, 7, 7)
+    explorer.linked.value = True
+    explorer.source.value = "trained"
+    explorer.source.value = "random"
+    assert explorer.linked.value and explorer.heads.value * explorer.head_size.value == 512
+
+
+def test_trained_matrices_read_the_words_of_the_grammar_and_give_the_own_sentence_back():
+    explorer = HeadExplorer(WORDS)
+    explorer.source.value = "trained"
+    assert "does not know cat (near it: bat" in explorer.message.value and "sentence of the grammar" in explorer.message.value
+    for typed, said in (("the ripe appel", "appel (near it: apple"), ("the " * 10, "has 10 words"), ("<img src=x>", "&lt;img (nothing is near it)")):
+        explorer.sentence.value = typed
+        assert said in explorer.message.value and "kept" in explorer.message.value and explorer.words[-1] == "[mask]"
+    explorer.sentence.value = "The [mask] apple"
+    assert explorer.message.value == "" and explorer.weights.shape == (8, 3, 3)
+    explorer.source.value = "made by hand"
+    assert explorer.words == WORDS and explorer.sentence.value == " ".join(WORDS) and explorer.message.value == ""
+    fits = HeadExplorer(("tom", "himself"))
+    fits.source.value = "trained"
+    assert fits.words == ("tom", "himself") and fits.message.value == ""
+
+
 # -- the others ------------------------------------------------------------------------------------------
 
 
@@ -273,6 +341,96 @@ def test_the_race_measures_when_asked():
     assert race.ratios()["scalar_loops"] > race.ratios()["einsum"] == 1
 
 
+# -- the bug zoo -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def zoo(tmp_path, monkeypatch):
+    monkeypatch.setenv("THINKING_MACHINES_DATA", str(tmp_path))
+    return BugZoo()
+
+
+BUGS = range(1, len(examples.bugs()) + 1)
+
+
+@pytest.mark.parametrize("number", BUGS)
+def test_a_wrong_map_is_what_the_catalogues_wrong_version_gives(zoo, number):
+    zoo.bug.value = number
+    exhibit, n = zoo.exhibit, len(zoo.exhibit.words)
+    steps = catalogue.steps_with(*(m for m in catalogue.MISTAKES if m.name == exhibit.bug["mistake"])) | {"give back": lambda output, weights: weights}
+    with np.errstate(invalid="ignore"):
+        weights = catalogue.attention(steps, *exhibit.queries_and_keys(steps), np.ones((n, 3)), exhibit.mask)
+    if exhibit.bug["mistake"] == "weights transposed":                      # the catalogue transposes them where they meet the values
+        weights = weights.swapaxes(-1, -2)
+    np.testing.assert_allclose([panel.cells for panel in exhibit.wrong], weights, atol=1e-12)
+    sent = np.frombuffer(zoo.wrong_map.data, "<f4").reshape(zoo.wrong_map.shape)
+    np.testing.assert_allclose(sent, weights, atol=1e-6)
+
+
+@pytest.mark.parametrize("number", BUGS)
+def test_a_bug_shows_somewhere_and_the_right_map_is_the_cores(zoo, number):
+    zoo.bug.value = number
+    exhibit = zoo.exhibit
+    queries, keys = exhibit.queries_and_keys(catalogue.RIGHT)
+    _, weights = scaled_dot_product_attention(queries, keys, np.ones((len(exhibit.words), 3)), mask=exhibit.mask)
+    np.testing.assert_allclose([panel.cells for panel in exhibit.right], weights, atol=1e-12)
+    same_map = np.allclose([panel.cells for panel in exhibit.wrong], weights)
+    assert same_map == (exhibit.bug.get("clue") == "merged")                # the one that no map can show
+    assert exhibit.places(exhibit.steps) != exhibit.places(catalogue.RIGHT) or not same_map
+
+
+def test_the_test_of_the_split_finds_the_heads_that_hold_one_word(zoo):
+    split = next(exhibit for exhibit in zoo.exhibits if exhibit.bug.get("clue") == "change")
+    assert split.unchanged() == [0, 1, 2, 3]
+    right = Exhibit({**split.bug, "mistake": None}, 1)
+    assert right.unchanged() == []
+
+
+@pytest.mark.parametrize("number", BUGS)
+def test_the_right_answer_is_accepted_and_every_other_has_its_own_reason(zoo, number):
+    zoo.bug.value = number
+    options, right = zoo.exhibit.bug["options"], zoo.exhibit.right_answer
+    assert list(zoo.choice.options) == list(options) and zoo.choice.value is None and zoo.verdict.value == ""
+    assert 3 <= len(options) <= 4 and len(set(options.values())) == len(options)
+    for option, reason in options.items():
+        zoo.choice.value = option
+        zoo.button.click()
+        assert html.escape(reason) in zoo.verdict.value and html.escape(options[right]) in zoo.verdict.value
+        assert ("<b>Right.</b>" in zoo.verdict.value) == (option == right) == (memory.kept("answers")[-1]["right"])
+        assert zoo._right_box.layout.display == ""
+    for url, _ in zoo.exhibit.bug["threads"]:
+        assert re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+/(issues|pull)/\d+", url) and url in zoo.verdict.value
+
+
+def test_an_answer_is_recorded_and_the_first_one_counts_in_a_new_zoo(zoo):
+    wrong, right = [option for option in zoo.exhibit.bug["options"] if option != zoo.exhibit.right_answer][0], zoo.exhibit.right_answer
+    zoo.button.click()
+    assert "Choose one" in zoo.verdict.value and memory.kept("answers") == []
+    zoo.answer(wrong)
+    zoo.answer(right)
+    kept = [(entry["zoo"], entry["answer"], entry["right"]) for entry in memory.kept("answers")]
+    assert kept == [(right, wrong, False), (right, right, True)]
+    again = BugZoo()
+    assert f"Not this one: {wrong}" in html.unescape(again.verdict.value) and "0 of 1" in again.score.value
+    again.bug.value = 2
+    assert again.verdict.value == "" and again._right_box.layout.display == "none" != again._wrong_box.layout.display
+    assert all(again.exhibits[1].bug["shown_by"] not in part for part in (again.picture().text, again.gallery().text))
+
+
+def test_nothing_in_an_exhibit_or_an_answer_is_taken_for_markup(zoo):
+    bad = "<img src=x onerror=alert(1)>"
+    bug = {**zoo.exhibit.bug, "name": bad, "question": bad, "shown_by": bad, "options": {bad: bad, f"{bad}2": bad}, "threads": [["https://github.com/a/b/issues/1", bad]]}
+    zoo.exhibits = [Exhibit(bug, 1)]
+    zoo._show()
+    for option in bug["options"]:
+        zoo.answer(option)
+        assert all("<img" not in part.value for part in (zoo.question, zoo.verdict, zoo.numbers_line, zoo.places_view, zoo.score))
+    assert all("<img" not in data.get("text/html", "") for data, _ in zoo._twin())
+    memory.keep("answers", {"zoo": zoo.exhibit.right_answer, "answer": ["no", "text"]})
+    memory.keep("answers", {"zoo": ["no", "text"], "answer": bad})
+    BugZoo().picture()
+
+
 # -- the map ---------------------------------------------------------------------------------------------
 
 
@@ -295,3 +453,186 @@ def test_weights_whose_rows_do_not_sum_to_1_are_refused():
     with pytest.raises(ValueError, match="row 0 of head 1 sums to 2.000"):
         weight_panels(np.stack([np.eye(2), 2 * np.eye(2)]))
     assert len(weight_panels(np.stack([np.eye(2), np.zeros((2, 2))]))) == 2
+
+
+# -- how many heads ------------------------------------------------------------------------------------------
+
+
+def test_the_cut_moves_no_number_that_stays_and_every_table_that_changes():
+    bench = BudgetBench(lambda keys: keys[..., 0] > 0)
+    for h, n in itertools.product((1, 4, 64, 512), (4, 12)):
+        bench.heads.value, bench.n_keys.value = h, n
+        counted = {name: value for name, (value, _) in bench.quantities().items()}
+        assert counted["parameters"] == 2**20 and counted["multiplications for all scores"] == n * n * 512
+        assert counted["tables of weights"] == h and counted["head size d_k"] == 512 // h
+        layer = MultiHeadAttention(bench.layer.w_q, bench.layer.w_k, bench.layer.w_v, bench.layer.w_o, h)
+        np.testing.assert_allclose(bench.weights, layer(bench.x[:n])[1], atol=1e-12)
+        queries, keys, _ = layer.project(bench.x[:n])
+        assert (bench.pickable == (keys[:8, :, 0] > 0)).all()
+
+
+def test_the_sweep_trains_every_setting_once_with_a_new_seed_each_time():
+    calls = []
+
+    def run(*setting):
+        calls.append(setting)
+        return 0.25
+
+    sweep = HeadSweep(run)
+    before = sweep.picture().text
+    sweep.button.click()
+    sweep.button.click()
+    assert [h for h, *_ in calls] == [1, 2, 4, 8, 16, 32] * 2 and all(h * d_k == 32 for h, _, _, d_k in calls)
+    stored = len(next(iter(sweep.stored().values())))
+    assert len({seed for _, seed, _, _ in calls}) == 2 and min(seed for _, seed, _, _ in calls) >= stored
+    assert sweep.picture().text.startswith(before) and sweep.picture().text.count("this machine") == 2
+    sweep.row.value = next(name for name in sweep.row.options if "B" in name)
+    sweep.button.click()
+    assert [(h, d_k) for h, _, _, d_k in calls[12:]] == [(8, 1), (8, 2), (8, 4)]
+
+
+def test_a_run_that_fails_leaves_the_button_alive():
+    def run(*setting):
+        raise KeyboardInterrupt
+
+    sweep = HeadSweep(run)
+    with pytest.raises(KeyboardInterrupt):
+        sweep.train()
+    assert not sweep.button.disabled and not sweep.fresh[("A", 300)]
+
+
+# -- a trained model -----------------------------------------------------------------------------------------
+
+
+def by_hand(text, place):
+    """The grammar's probabilities for a place, sentence by sentence."""
+    words, found = text.split(), {}
+    for row, probability in zip(GRAMMAR.sentences, GRAMMAR.probabilities):
+        other = GRAMMAR.text(row).split()
+        if other[:place] + other[place + 1:] == words[:place] + words[place + 1:]:
+            found[other[place]] = found.get(other[place], 0) + probability
+    return {word: probability / sum(found.values()) for word, probability in found.items()}
+
+
+def model_says(parameters, text, place, heads=None):
+    """The model's probability of each word by name, and the weights."""
+    tokens = GRAMMAR.numbers(text)
+    tokens[place] = 0
+    scores, weights = learning.read(parameters, tokens[None], [place], heads)
+    return dict(zip(GRAMMAR.words, np.exp(scores[0]) / np.exp(scores[0]).sum())), weights[0]
+
+
+def rows_shown(table):
+    """The rows of a table of words: (word, the model's probability, the grammar's)."""
+    rows = re.findall(r'<th scope="row"[^>]*>(\w+|\[mask\])(?: ← hidden)?</th>.*?<td[^>]*>(\d\.\d{3})</td><td[^>]*>(\d\.\d{3}|unknown)</td>', table)
+    assert len(rows) == 5
+    return rows
+
+
+@pytest.mark.parametrize("hidden", [9, 8, 3, 4])
+def test_the_scrubber_shows_the_model_as_it_was_and_the_grammar_as_it_is(hidden):
+    scrubber, known = TrainingScrubber(TRAINING, GRAMMAR, RIPE, hidden=hidden), by_hand(RIPE, hidden - 1)
+    assert list(scrubber.step.options) == list(TRAINING.checkpoints) and scrubber.step.value == 1500
+    sample = GRAMMAR.draw(np.random.default_rng(2017), 2000)
+    for step, parameters in TRAINING.checkpoints.items():
+        scrubber.step.value = step
+        found, weights = model_says(parameters, RIPE, hidden - 1)
+        np.testing.assert_allclose(np.frombuffer(scrubber.maps.data, "<f4").reshape(8, 9, 9), weights, atol=1e-6)
+        best = sorted(found, key=lambda word: -found[word])[:5]
+        rows = rows_shown(scrubber.words.value)
+        assert [word for word, *_ in rows] == best
+        np.testing.assert_allclose([[float(p), float(q)] for _, p, q in rows], [[found[word], known.get(word, 0)] for word in best], atol=0.00051)
+        loss = sample.shares @ learning.losses(parameters, sample, batch=256)
+        assert float(re.search(r"loss (\d\.\d\d) nat, floor", scrubber.picture().text)[1]) == pytest.approx(loss, abs=0.0051)
+        assert f"Step {step} of 1500" in scrubber.summary.value and f"floor {sample.floor:.2f}" in scrubber.summary.value
+    word = GRAMMAR.words[scrubber.hidden_token]
+    assert f"{word} ← hidden" in scrubber.words.value and scrubber.maps.rows[hidden - 1] == "▶ [mask]" and scrubber.maps.columns[hidden - 1] == "[mask]"
+
+
+def test_the_scrubbers_dot_and_curve_are_where_the_losses_are():
+    scrubber = TrainingScrubber(TRAINING, GRAMMAR, step=100)
+    steps, losses = scrubber._points()
+    assert np.mean(losses) == pytest.approx(np.mean(TRAINING.losses)) and losses[0] == pytest.approx(np.mean(TRAINING.losses[:10]))
+    assert steps[0] == 5.5 and steps[-1] == 1495.5
+    places = []
+    for step in (0, 1500):
+        scrubber.step.value = step
+        places.append([float(number) for number in re.search(r'<circle cx="([\d.]+)" cy="([\d.]+)"', scrubber.curve.value).groups()])
+    assert places[0][0] < places[1][0] and places[0][1] < places[1][1]      # to the right, and down
+
+
+def test_the_scrubber_shows_a_run_of_the_learners_own():
+    start = learning.Parameters.random(len(GRAMMAR.words), 9, 12, 3, np.random.default_rng(0))
+    own = learning.train(start, GRAMMAR.draw, np.random.default_rng(1), steps=4, batch=8, checkpoints=(0, 3), progress=False)
+    scrubber = TrainingScrubber(own, GRAMMAR)
+    assert scrubber.step.value == 3 and scrubber.weights.shape == (3, 9, 9)
+    scrubber.picture().png()
+    with pytest.raises(ValueError, match="at least two checkpoints"):
+        TrainingScrubber(learning.train(start, GRAMMAR.draw, np.random.default_rng(1), steps=1, progress=False), GRAMMAR)
+    with pytest.raises(ValueError, match="does not know appel"):
+        TrainingScrubber(own, GRAMMAR, RIPE.replace("apple", "appel"))
+
+
+@pytest.mark.parametrize("off", [(), (3, 5), tuple(range(8))])
+def test_the_switch_shows_what_the_model_knows_without_the_heads(off):
+    switch = HeadSwitch(TRAINING.parameters, GRAMMAR, RIPE, hidden=4)
+    for head in off:
+        switch.switches[head].value = False
+    on, known = np.array([head not in off for head in range(8)]), by_hand(RIPE, 3)
+    for view, heads in ((switch.before, None), (switch.after, on)):
+        found, weights = model_says(TRAINING.parameters, RIPE, 3, heads)
+        best = sorted(found, key=lambda word: -found[word])[:5]
+        rows = rows_shown(view.value)
+        assert [word for word, *_ in rows] == best
+        np.testing.assert_allclose([[float(p), float(q)] for _, p, q in rows], [[found[word], known.get(word, 0)] for word in best], atol=0.00051)
+    np.testing.assert_allclose(np.frombuffer(switch.maps.data, "<f4").reshape(8, 9), weights[:, 3], atol=1e-6)
+    assert switch.maps.rows == [f"head {i}" + (" (off)" if i in off else "") for i in range(8)]
+    sample = GRAMMAR.draw(np.random.default_rng(2017), 2000)
+    share = sample.table(np.ones(2000)) * np.bincount(sample.senses * 6 + sample.roles, sample.shares, 60).reshape(10, 6)
+    wholes = sample.table(sample.surprises), learning.ablate(TRAINING.parameters, (), sample), learning.ablate(TRAINING.parameters, off, sample)
+    for view, axis, n in ((switch.by_sense, 1, 10), (switch.by_role, 0, 6)):
+        shown = [[float(number) for number in re.findall(r"<td[^>]*>(\d+\.\d\d)</td>", row)] for row in view.value.split("<tr>")[2:]]
+        expected = [np.average(whole, axis=axis, weights=share) for whole in wholes]
+        assert np.shape(shown) == (n, 3)
+        np.testing.assert_allclose(np.transpose(shown), expected, atol=0.0051)
+    assert f"Loss {sample.shares @ learning.losses(TRAINING.parameters, sample, on):.2f} nat" in switch.picture().text
+
+
+def test_all_switches_turn_at_once():
+    switch, shown = HeadSwitch(TRAINING.parameters, GRAMMAR), []
+    switch.maps.observe(lambda change: shown.append(change.new), "stamp")
+    switch.all_off.click()
+    assert not any(switch.on) and len(shown) == 1 and "On: no head." in switch.summary.value
+    switch.switches[6].value = True
+    assert "On: head 6." in switch.summary.value
+    switch.all_on.click()
+    assert all(switch.on) and len(shown) == 3 and "On: all heads." in switch.summary.value
+    assert HeadSwitch(TRAINING.parameters, GRAMMAR, off=(0, 7)).chosen() == "heads 1, 2, 3, 4, 5, 6"
+
+
+@pytest.mark.parametrize("typed, said", [
+    ("ripe apple", "has 2 words, and the model reads exactly 9"), ("", "has 0 words"),
+    ("in the garden tom himself saw the ripe appel", "appel (near it: apple)"), ("in the garden tom himself saw the ripe [mask]", "[mask]"),
+    ("in the garden tom himself saw the ripe <b>apple</b>", "&lt;b&gt;apple&lt;/b&gt; (near it: apple)"), ("x" * 10_000 + " a b c d e f g h", "and 6 more"),
+])
+def test_a_sentence_that_the_model_cannot_read_is_answered_and_the_last_good_one_kept(typed, said):
+    switch = HeadSwitch(TRAINING.parameters, GRAMMAR)
+    before = switch.picture().text
+    switch.sentence.value = typed
+    assert said in switch.message.value and "kept" in switch.message.value and "<b>" not in switch.message.value
+    assert switch.picture().text == before
+    switch.sentence.value = "in the office Tom himself saw the costly apple"
+    assert switch.message.value == "" and "in the office tom himself saw the costly [mask]" in switch.summary.value
+
+
+@pytest.mark.parametrize("typed, hidden, said", [
+    ("apple apple the bat bat in in the old", 3, "a floor are known only for sentences of the grammar"),
+    (RIPE.replace("apple", "bat"), 9, "The grammar never has “bat” in this place."), (RIPE, 2, "The training never hid “the”"), (RIPE, 9, ""),
+])
+def test_it_is_said_where_the_grammar_knows_less_than_the_model_answers(typed, hidden, said):
+    switch = HeadSwitch(TRAINING.parameters, GRAMMAR, hidden=hidden)
+    switch.sentence.value = typed
+    assert switch.message.value == "" and said in switch.remark and bool(switch.remark) == bool(said) and switch.remark in switch.summary.value
+    shown = {known for *_, known in rows_shown(switch.after.value)}
+    assert shown == ({"unknown"} if "floor" in said else {"1.000", "0.000"} if hidden == 9 else {"0.000"})
+    switch.picture().png()

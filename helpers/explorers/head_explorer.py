@@ -11,10 +11,12 @@ from functools import cached_property, lru_cache
 import ipywidgets as widgets
 import numpy as np
 
-from helpers import examples, figures
+from helpers import examples, figures, learning
 from helpers.attention import MultiHeadAttention, causal_mask, padding_mask, scaled_dot_product_attention
 from helpers.explorers.explorer import Explorer, sentence_line, slider
 from helpers.explorers.head_map import HeadMap
+from helpers.explorers.hidden_word import check_known
+from helpers.grammar import MASK, Grammar
 
 __all__ = ["HeadExplorer", "Setting", "read_words"]
 
@@ -25,7 +27,10 @@ MOST_HEADS = HEAD_COUNTS[-1]
 MOST_WORDS, LONGEST_WORD = 64, 40
 PADDING = "padding: the last two words"
 MASKS = ("none", "causal", PADDING)
-SOURCES = ("made by hand", "random")
+TRAINED = "trained"
+SOURCES = ("made by hand", "random", TRAINED)
+TRAINED_HEADS, TRAINED_SIZE = 8, 4
+TRAINED_SENTENCE = ("in", "the", "garden", "tom", "himself", "saw", "the", "ripe", MASK)
 COLOURS = ("from 0 to 1", "from 0 to each head's largest")
 ERROR = "#b91c1c"
 REST = 0.15  # seconds without a move, after which the views below the heads follow
@@ -45,7 +50,8 @@ class Setting:
 
     def caption(self) -> str:
         heads = f"{self.n_heads} {'head' if self.n_heads == 1 else 'heads'} × {self.d_k} = {self.n_heads * self.d_k} columns"
-        parts = [heads, f"{4 * D_MODEL * self.n_heads * self.d_k:,} parameters in W_Q, W_K, W_V, W_O", self.source]
+        d_model = TRAINED_HEADS * TRAINED_SIZE if self.source == TRAINED else D_MODEL
+        parts = [heads, f"{4 * d_model * self.n_heads * self.d_k:,} parameters in W_Q, W_K, W_V, W_O", self.source]
         parts += [f"mask {self.mask}"] if self.mask != MASKS[0] else []
         parts += [] if self.scaled else ["not divided by √(head size)"]
         parts += [f"temperature {self.temperature:g}"] if self.temperature != 1 else []
@@ -67,12 +73,12 @@ class Setting:
 class Result:
     """Attention with one setting, computed when it is made.
 
-    queries, keys: (n_heads, n, d_k); weights: (n_heads, n, n); writes: (n_heads, n, 512), what each head adds to the output
+    queries, keys: (n_heads, n, d_k); weights: (n_heads, n, n); writes: (n_heads, n, d_model), what each head adds to the output
     """
 
     def __init__(self, setting: Setting):
         layer = _layer(setting.source, setting.n_heads, setting.d_k)
-        x = examples.embed(setting.words)
+        x = _trained_words(setting.words) if setting.source == TRAINED else examples.embed(setting.words)
         if setting.source == "random":                                      # random matrices expect numbers of variance 1
             x = x * np.sqrt(D_MODEL / (x**2).sum(axis=-1, keepdims=True))
         self.setting = setting
@@ -83,7 +89,7 @@ class Result:
 
     @cached_property
     def writes(self) -> np.ndarray:
-        return self.found @ self.layer.w_o.reshape(self.setting.n_heads, self.setting.d_k, D_MODEL)
+        return self.found @ self.layer.w_o.reshape(self.setting.n_heads, self.setting.d_k, -1)
 
     def panels(self, colours=COLOURS[0], off=frozenset()) -> list[figures.Panel]:
         panels = figures.weight_panels(self.weights, self.setting.titles())
@@ -121,7 +127,8 @@ class HeadExplorer(Explorer):
 
     words:   the sentence, up to 64 words
     n_heads: 1, 2, 4, 8 or 16
-    source:  "made by hand" (examples.hand_made) or "random"
+    source:  "made by hand" (examples.hand_made), "random", or "trained" (learning.trained), which
+             knows only the words of the grammar and has 8 heads of 4
     mask:    "none", "causal" or "padding: the last two words"
     """
 
@@ -138,7 +145,7 @@ class HeadExplorer(Explorer):
         self.sentence = widgets.Text(value=" ".join(self.words), description="sentence", continuous_update=False, layout=widgets.Layout(width="690px"))
         self.pin = widgets.ToggleButton(value=False, description="pin this setting", tooltip="keep these maps below, to compare them with another setting", layout=widgets.Layout(width="160px"))
         self.takes_part = [widgets.Checkbox(value=True, description=f"head {i}", indent=False, layout=widgets.Layout(width="84px")) for i in range(MOST_HEADS)]
-        self.summary, self.message, self.reason, self.change = (widgets.HTML() for _ in range(4))
+        self.summary, self.message, self.fixed, self.reason, self.change = (widgets.HTML() for _ in range(5))
         self.head_map, self.focus_map = HeadMap(cell_size=40), HeadMap(cell_size=44)
         self.product_map = HeadMap(cell_size=15, reads="number {row} + {column}")
         self.write_map = HeadMap(cell_size=30, reads="into the output of {row}, head {column}")
@@ -153,10 +160,12 @@ class HeadExplorer(Explorer):
             widgets.HBox([self.linked, self.scaled], layout=side_by_side),
             widgets.HBox([self.source, self.mask, self.colours], layout=side_by_side),
             widgets.HBox([self.temperature, self.pin], layout=side_by_side),
-            self.sentence, self.message, self.summary, self.head_map, self._pinned_box,
+            self.fixed, self.sentence, self.message, self.summary, self.head_map, self._pinned_box,
             widgets.HBox([widgets.VBox([self.focus_map], layout=half), widgets.VBox([self.reason, self.product_map], layout=half)], layout=side_by_side),
             widgets.HBox([widgets.Label("taking part:"), *self.takes_part], layout=side_by_side), self.change, self.write_map,
         ], **layout)
+        if source == TRAINED:
+            self._to_trained()
         self._redraw()
         self._show_details()
 
@@ -189,6 +198,8 @@ class HeadExplorer(Explorer):
         return figures.heat_maps(panels, words, words, note=f"{self.caption()}\n{sums}", alt=f"{self.caption()}. {figures.weights_alt(panels, words, words)}", text="\n".join(said))
 
     def _redraw(self, _=None):
+        if self.source.value == TRAINED:
+            self._set_cut(False, TRAINED_HEADS, TRAINED_SIZE)
         self.result = Result(self.setting)
         head, i, j = self.cell
         last = len(self.words) - 1
@@ -259,7 +270,8 @@ class HeadExplorer(Explorer):
     # -- what the controls do ------------------------------------------------------------------------
 
     def _listen(self):
-        for control in (self.source, self.mask, self.scaled, self.temperature, self.colours):
+        self.source.observe(self._source_changed, "value")
+        for control in (self.mask, self.scaled, self.temperature, self.colours):
             control.observe(self._redraw, "value")
         for box in self.takes_part:
             box.observe(lambda _: self._show(), "value")
@@ -291,17 +303,60 @@ class HeadExplorer(Explorer):
 
     def _link_changed(self, change):
         n_heads, size = self.heads.value, self.head_size.value
-        counts, sizes = tuple(range(1, MOST_HEADS + 1)), tuple(sorted({*FREE_SIZES, size}))
         if change.new:                                                      # back to the nearest allowed pair
             n_heads = min(HEAD_COUNTS, key=lambda h: abs(h - n_heads))
-            counts, sizes, size = HEAD_COUNTS, _linked_sizes(), D_MODEL // n_heads
+            size = D_MODEL // n_heads
+        self._set_cut(change.new, n_heads, size)
+        self._redraw()
+
+    def _set_cut(self, linked: bool, n_heads: int, size: int):
+        counts = HEAD_COUNTS if linked else tuple(range(1, MOST_HEADS + 1))
+        sizes = _linked_sizes() if linked else tuple(sorted({*FREE_SIZES, size}))
+        self._set_quietly(self.linked, self._link_changed, linked)
         self._set_quietly(self.heads, self._heads_moved, n_heads, counts)
         self._set_quietly(self.head_size, self._size_moved, size, sizes)
+
+    def _source_changed(self, change):
+        if change.new == TRAINED:
+            self._to_trained()
+        elif change.old == TRAINED:
+            self._from_trained()
         self._redraw()
+
+    def _to_trained(self):
+        """Remember the cut, fix it, and put the sentence away if the model cannot read it."""
+        self._cut, self._put_away = (self.linked.value, self.heads.value, self.head_size.value), None
+        self._fix(True)
+        words, self.message.value = self.words, ""
+        try:
+            _check_trained(words)
+        except ValueError as problem:
+            self._put_away, words = words, TRAINED_SENTENCE
+            self.message.value = sentence_line(f"{problem} Until then this is a sentence of the grammar; yours comes back with the other matrices.")
+        self._show_sentence(words)
+
+    def _from_trained(self):
+        self._fix(False)
+        self._set_cut(*self._cut)
+        self.message.value = ""
+        self._show_sentence(self._put_away or self.words)
+
+    def _fix(self, fixed: bool):
+        for control in (self.heads, self.head_size, self.linked):
+            control.disabled = fixed
+        why = f"The sliders rest: what was learned belongs to this cut, {TRAINED_HEADS} heads of {TRAINED_SIZE}. In the training only the row of {MASK} counted."
+        self.fixed.value = sentence_line(why) if fixed else ""
+
+    def _show_sentence(self, words: tuple[str, ...]):
+        self.words = words
+        self._set_quietly(self.sentence, self._sentence_changed, " ".join(words))
 
     def _sentence_changed(self, change):
         try:
-            self.words = read_words(change.new)
+            words = read_words(change.new)
+            if self.source.value == TRAINED:
+                _check_trained(words)
+            self.words = words
         except ValueError as problem:
             self.message.value = sentence_line(f"{problem} The last good sentence is kept.", ERROR)
             return
@@ -326,8 +381,27 @@ def _linked_sizes() -> tuple[int, ...]:
 def _layer(source: str, n_heads: int, d_k: int) -> MultiHeadAttention:
     if source == "made by hand":
         return examples.hand_made(n_heads, d_k)
+    if source == TRAINED:
+        return _trained()[0].attention
     layer = MultiHeadAttention.random(D_MODEL, n_heads, np.random.default_rng(0), d_k=d_k, d_v=d_k)
     return MultiHeadAttention(*(w.astype(np.float32) for w in (layer.w_q, layer.w_k, layer.w_v, layer.w_o)), n_heads)  # half the memory
+
+
+@lru_cache(maxsize=1)
+def _trained() -> tuple[learning.Parameters, tuple[str, ...]]:
+    return learning.trained().parameters, Grammar.read().words
+
+
+def _trained_words(words) -> np.ndarray:
+    parameters, vocabulary = _trained()
+    return learning.embed(np.array([vocabulary.index(word.lower()) for word in words]), parameters.embeddings, parameters.positions[: len(words)])
+
+
+def _check_trained(words) -> None:
+    parameters, vocabulary = _trained()
+    if len(words) > len(parameters.positions):
+        raise ValueError(f"The sentence has {len(words)} words, and the trained model knows {len(parameters.positions)} places: shorten it.")
+    check_known(words, vocabulary)
 
 
 def read_words(sentence: str) -> tuple[str, ...]:
