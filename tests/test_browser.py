@@ -40,7 +40,7 @@ def wait_for_numbers(element, read, expected, atol=0.0051):
 
 def descriptions(box):
     """What the pictures of an explorer say of themselves."""
-    return " | ".join(box.locator(":is(canvas, svg)[aria-label]").evaluate_all("all => all.map(one => one.getAttribute('aria-label'))"))
+    return " | ".join(box.locator(":is(canvas, svg)[aria-label], img[alt]").evaluate_all("all => all.map(one => one.getAttribute('aria-label') ?? one.alt)"))
 
 
 def spoken(slider):
