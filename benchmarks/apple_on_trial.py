@@ -1,4 +1,4 @@
-"""Does a head take one sense of "apple"? Train, turn heads off, and store what comes out: about five minutes.
+"""Does a head take one sense of "apple"? Train, turn heads off, and store what comes out: about eight minutes.
 
     python benchmarks/apple_on_trial.py             writes data/apple_on_trial.csv and data/trained.npz
     python benchmarks/apple_on_trial.py --summary   prints what the stored table says, and trains nothing
@@ -71,6 +71,7 @@ def measure_all(grammar):
         rows += rows_of(n_heads, seed, "loss, sample", (), ablate(p, (), words), senses)
         if n_heads == 8:
             for head in range(8):
+                rows += rows_of(n_heads, seed, "loss, all sentences", (head,), ablate(p, (head,), every), senses)
                 rows += rows_of(n_heads, seed, "loss, sample", (head,), ablate(p, (head,), words), senses)
             for pair in itertools.combinations(range(8), 2):
                 rows += rows_of(n_heads, seed, "loss, sample", pair, ablate(p, pair, words).mean(axis=0, keepdims=True), ["all"])

@@ -96,6 +96,10 @@ def _weights():
     return [_weights_case(1, 3, 5), _weights_case(2, 6, 4)]
 
 
+def _tables():
+    return [*_weights(), Case({"weights": _random(0)(2, 3)}, {"n_queries": 2, "n_keys": 3})]     # rows that do not sum to 1
+
+
 def _vectors():
     made = [_random(seed)(2, d_k) for seed, d_k in ((3, 3), (4, 7))]
     return [Case({"q": np.array([8.0, 4, 4]), "k": np.array([8.0, 6, 6])}), *(Case({"q": q, "k": k}) for q, k in made)]
@@ -103,7 +107,8 @@ def _vectors():
 
 def _projection_case(seed, n, d_model, d_k, d_v):
     draw = _random(seed)
-    arguments = {"x": draw(n, d_model), "w_q": draw(d_model, d_k), "w_k": draw(d_model, d_k), "w_v": draw(d_model, d_v)}
+    matrices = {"w_q": draw(d_model, d_k), "w_k": draw(d_model, d_k), "w_v": draw(d_model, d_v)}
+    arguments = {"x": draw(n, d_model), **{name: (w * 1.5 / math.sqrt(d_model)).round(2) for name, w in matrices.items()}}     # scores that softmax can tell apart
     return Case(arguments, _sizes(n=n, n_queries=n, n_keys=n, d_model=d_model, d_k=d_k, d_v=d_v))
 
 
@@ -117,7 +122,7 @@ def _scale():
 
 
 def _scores():
-    far = np.array([[1012.0, 1014.0, 1009.0], [-3.0, -1.0, -2.5]])          # exp of these overflows, unless the row's maximum goes first
+    far = np.array([[1012.0, 1014.0, 1009.0], [-3.0, -1.0, -2.5], [0.0, 1010.0, -5.0]])          # exp of these overflows, unless the row's maximum goes first
     return [Case({"scores": scores}, {"n_queries": len(scores), "n_keys": scores.shape[1], "largest": 1014}) for scores in (2 * _random(9)(3, 5), far)]
 
 
@@ -188,7 +193,7 @@ def _all_heads():
 
 
 def _target_scores():
-    return [Case({"scores": 2 * _random(seed)(n), "target": target}, {"n": n}) for seed, n, target in ((31, 5, 3), (32, 4, 0))]
+    return [Case({"scores": 2 * _random(seed)(n), "target": target}, {"n": n, "target": target}) for seed, n, target in ((31, 5, 3), (32, 4, 0))]
 
 
 def _softmax_backward():
@@ -206,7 +211,7 @@ def _query_backward():
 
 
 def _rows():
-    made = [(_weights_case(seed, 1, n).arguments["weights"][0], _random(seed)(n, d_v)) for seed, n, d_v in ((29, 5, 2), (30, 7, 4))]
+    made = [(catalogue.softmax(_random(seed)(n), RIGHT), _random(seed + 1)(n, d_v)) for seed, n, d_v in ((29, 5, 2), (31, 7, 4))]
     return [Case({"row": row, "values": values}, {"n_keys": len(row), "d_v": values.shape[1]}) for row, values in made]
 
 
@@ -215,12 +220,16 @@ def _rows():
 def _not_another_row(result, row, values):
     if result.shape != row.shape:
         return f"The new row should hold one weight for each of the {len(row)} keys, and yours has the shape {result.shape}."
-    if np.allclose(result, row, atol=1e-6):
+    if not np.isfinite(result).all():
+        return "Your row holds nan or infinity."
+    if (result == row).all():
         return "That is the same row. Move along a direction that leaves the output and the sum as they are."
+    if np.allclose(result, row, atol=1e-6):
+        return f"Your row differs from the old one by {np.abs(result - row).max():.0e} only: take a larger step."
     if result.min() < -1e-9:
-        return f"The smallest of your weights is {result.min():.3f}. Weights may not be negative: take a smaller step."
+        return f"The smallest of your weights is {result.min():.2g}. Weights may not be negative: take a smaller step."
     if not math.isclose(result.sum(), 1, abs_tol=1e-6):
-        return f"Your weights sum to {result.sum():.3f}, and should sum to 1: the direction's numbers must sum to 0."
+        return f"Your weights sum to 1 only up to {result.sum() - 1:+.1e}: the direction's numbers must sum to 0, which a row of ones demands."
     if not np.allclose(result @ values, row @ values, atol=1e-6):
         return f"Your row gives the output {np.round(result @ values, 3)}, and the old one gives {np.round(row @ values, 3)}: they should be equal."
     return ""
@@ -233,19 +242,34 @@ def _softmax_row(scores):
 
 
 def _null_attention(steps, queries, keys, values):
-    sizes = {"d_k": keys.shape[-1], "n_keys": len(keys), "d_v": values.shape[-1], "d_model": keys.shape[-1]}
+    sizes = {"d_k": keys.shape[-1], "n_keys": len(keys), "d_v": values.shape[-1], "d_model": keys.shape[-1], "columns": keys.shape[-1]}
     scores = steps["scale"](steps["compare"](*steps["roles"](queries, keys)), sizes)
     weights = steps["softmax"](np.column_stack([scores, np.zeros(len(scores))]), steps)[:, :-1]
     return steps["mix"](weights, values)
 
 
+def _scaled(queries, keys):
+    return queries @ keys.T / math.sqrt(keys.shape[-1])
+
+
+def _one_after_the_maximum(queries, keys, values):
+    scores = _scaled(queries, keys)
+    raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return raised / (1 + raised.sum(axis=-1, keepdims=True)) @ values
+
+
+def _null_first(queries, keys, values):
+    scores = _scaled(queries, keys)
+    return catalogue.softmax(np.column_stack([np.zeros(len(scores)), scores]), RIGHT)[:, :-1] @ values
+
+
 def _null_scores_1(queries, keys, values):
-    scores = queries @ keys.T / math.sqrt(keys.shape[-1])
+    scores = _scaled(queries, keys)
     return catalogue.softmax(np.column_stack([scores, np.ones(len(scores))]), RIGHT)[:, :-1] @ values
 
 
 _ALL = (
-    Exercise("row_sums", "00", _weights, "one sum for each row, (n_queries,)",
+    Exercise("row_sums", "00", _tables, "one sum for each row, (n_queries,)",
              ("An array has a method sum. It needs to be told along which axis.",
               "axis=-1 runs along a row, from key to key: weights.sum(axis=-1)."),
              own=(Wrong("columns summed", lambda w: w.sum(axis=0), "You summed the columns: there are {n_keys} of them. A row belongs to one query, and there are {n_queries} rows (axis=-1)."),
@@ -257,6 +281,7 @@ _ALL = (
              own=(Wrong("largest weights", lambda w: w.max(axis=-1), "These are the largest weights. Asked for is the place where each one stands: argmax instead of max."),
                   Wrong("columns searched", lambda w: w.argmax(axis=0), "You searched the columns. Each of the {n_queries} rows has a favourite among the {n_keys} keys (axis=-1)."),
                   Wrong("one place for the table", lambda w: w.argmax(), "That is one place for the whole table. Each of the {n_queries} rows has one (axis=-1)."),
+                  Wrong("counted from 1", lambda w: w.argmax(axis=-1) + 1, "The places are counted from 1. Python counts from 0: the first key has the place 0."),
                   Wrong("smallest weights", lambda w: w.argmin(axis=-1), "These are the places of the smallest weights: argmax instead of argmin."))),
     Exercise("score", "01", _vectors, "one number",
              ("Multiply the numbers in the same place, and do something with the products.",
@@ -267,13 +292,17 @@ _ALL = (
                   Wrong("sums multiplied", lambda q, k: q.sum() * k.sum(), "You added first and multiplied then. Multiply place by place first."),
                   Wrong("numbers added", lambda q, k: (q + k).sum(), "You added q and k. Multiply the numbers in the same place."),
                   Wrong("last number left out", lambda q, k: q[:-1] @ k[:-1], "The last number is left out: range(n) already stops before n."),
+                  Wrong("last product alone", lambda q, k: q[-1] * k[-1], "That is the last product alone. Does the sum begin again in each round?"),
+                  Wrong("first product alone", lambda q, k: q[0] * k[0], "That is the first product alone. Does return stand inside the loop?"),
                   Wrong("every pair", np.outer, "You multiplied every number of q with every number of k. Only numbers in the same place meet."))),
     Exercise("projections", "01", _projections, "three arrays: queries (n, d_k), keys (n, d_k), values (n, d_v)",
              ("Each of the three is one matrix product.", "The queries are x @ w_q. Give all three back, separated by commas."),
-             catalogue.project),
+             catalogue.project,
+             own=(Wrong("keys and values exchanged", lambda x, w_q, w_k, w_v: (x @ w_q, x @ w_v, x @ w_k), "Keys and values have changed places: the order is queries, keys, values."),
+                  Wrong("only the queries", lambda x, w_q, w_k, w_v: x @ w_q, "These are the queries alone. Give back all three, separated by commas."))),
     Exercise("scale", "02", _scale, "the scaled scores, the shape of scores",
              ("For d_k = 64 the scores were divided by 8.", "8 is the root of 64: divide by np.sqrt(d_k)."),
-             lambda steps, scores, d_k: steps["scale"](scores, {"d_k": d_k, "n_keys": scores.shape[-1], "d_v": d_k, "d_model": d_k})),
+             lambda steps, scores, d_k: steps["scale"](scores, {"d_k": d_k, "n_keys": scores.shape[-1], "d_v": d_k, "d_model": d_k, "columns": d_k})),
     Exercise("softmax", "02", _scores, "weights, the shape of scores; each row sums to 1",
              ("Three moves: subtract the largest score of each row, raise e to the rest, divide by the row's sum.",
               "With scores.max(axis=-1, keepdims=True) each row gets its own maximum; the same two words belong into sum."),
@@ -318,20 +347,26 @@ _ALL = (
                   Wrong("summed only", lambda w: w.sum(axis=0), "That is the sum over the heads. Divide the weights by it."))),
     Exercise("other_row", "06", _rows, "another row of weights, (n_keys,), with the same output",
              ("Look for a direction that changes neither the output nor the sum: one that values.T and a row of ones both turn into 0.",
-              "Stack values.T on a row of ones; the last row of np.linalg.svd(…)[2] is such a direction. Add a small multiple of it."),
+              "Stack values.T on a row of ones; the last row of np.linalg.svd(…)[2] is such a direction. How far? Until the first weight reaches 0 it is (row / abs(direction)).min(); take half of that."),
              problem=_not_another_row),
     Exercise("null_attention", "06", _attention, "the output, (n_queries, d_v)",
              ("The null token has a key of zeros, so its score is 0 for every query, and a value of zeros, so it adds nothing.",
               "Put a column of zeros beside the scores before softmax, and drop that column from the weights before the product."),
              _null_attention,
-             own=(Wrong("no null token", lambda q, k, v: catalogue.attention(RIGHT, q, k, v), "There is no null token: your weights over the {n_keys} keys still sum to 1. Beside the scores belongs a column of zeros."),
+             own=(Wrong("no null token", lambda q, k, v: catalogue.attention(RIGHT, q, k, v), "Your weights over the {n_keys} real keys sum to 1, so the null token takes nothing. A column of zeros belongs beside the scores, before softmax; afterwards the weights are not divided again."),
+                  Wrong("1 added after the maximum", _one_after_the_maximum, "The 1 in the denominator is e^0, the null token's. Once the maximum m is subtracted from the scores, it has become e^(−m): divide by exp(−m) plus the sum."),
+                  Wrong("null column first, last dropped", _null_first, "The null column stands first, and you dropped the last one, a real key."),
+                  Wrong("null column not dropped", lambda q, k, v: catalogue.softmax(np.column_stack([_scaled(q, k), np.zeros(len(q))]), RIGHT) @ v, "Your weights have one column more than there are values: drop the null token's column, or give it a value of zeros."),
                   Wrong("null token scores 1", _null_scores_1, "Your null token scores 1. Its key is all zeros, so its score is 0."))),
     Exercise("loss_gradient", "07", _target_scores, "the gradient, the shape of scores",
              ("Work out softmax(scores) first. One entry of it then has to change.",
-              "The gradient is the probabilities, with 1 taken away at the place of the target."),
+              "The gradient is the probabilities, with 1 taken away at the index of the target."),
              own=(Wrong("sign turned", lambda s, t: np.eye(len(s))[t] - _softmax_row(s), "The sign is turned: that is the direction in which the loss falls. The gradient points to where it grows: probabilities minus 1 at the target."),
-                  Wrong("target left out", lambda s, t: _softmax_row(s), "These are the probabilities. At the place of the target 1 has to be taken away: all {n} entries then sum to 0."),
+                  Wrong("target left out", lambda s, t: _softmax_row(s), "These are the probabilities. At the index of the target 1 has to be taken away: all {n} entries then sum to 0."),
                   Wrong("only the target", lambda s, t: (_softmax_row(s) - 1) * np.eye(len(s))[t], "Only the target's entry is there. The other scores count too: raising one of them makes the target less likely."),
+                  Wrong("index taken away", lambda s, t: _softmax_row(s) - t, "You took {target}, the target's index, away from every probability. Take 1 away, at that index only."),
+                  Wrong("1 taken away everywhere", lambda s, t: _softmax_row(s) - 1, "You took 1 away from every probability. Take it away at the target's index only."),
+                  Wrong("target set to −1", lambda s, t: np.where(np.arange(len(s)) == t, -1, _softmax_row(s)), "The target's entry became −1. It is its probability minus 1."),
                   Wrong("score instead of probability", lambda s, t: s - np.eye(len(s))[t], "You took 1 from the scores. It is taken from the probabilities, softmax(scores)."),
                   Wrong("gradient of the probability", lambda s, t: _softmax_row(s)[t] * (np.eye(len(s))[t] - _softmax_row(s)), "That is the gradient of the target's probability. The loss is its −log: divide by the probability, and turn the sign."),
                   Wrong("the loss itself", lambda s, t: -np.log(_softmax_row(s)[t]), "That is the loss, one number. Its gradient has one number for each of the {n} scores."))),
@@ -339,6 +374,8 @@ _ALL = (
              ("Raising one score raises its own weight and lowers all others of its row: the row's mean of d_weights plays a part.",
               "The mean is weighted: (weights * d_weights).sum(axis=-1, keepdims=True). Take it from d_weights, and multiply by the weights."),
              own=(Wrong("mean not taken away", lambda p, d: p * d, "The row's mean is not taken away. As a row of weights always sums to 1, each row of your gradient should sum to 0."),
+                  Wrong("sign turned", lambda p, d: p * ((p * d).sum(axis=-1, keepdims=True) - d), "The sign is turned: the row's mean is taken from d_weights, and not the other way round."),
+                  Wrong("softmax once more", lambda p, d: (q := _softmax_row(p)) * (d - (q * d).sum(axis=-1, keepdims=True)), "You applied softmax to the weights. They are softmax's result already."),
                   Wrong("every weight alone", lambda p, d: p * (1 - p) * d, "p (1 − p) is the slope of a weight by its own score. Each score moves the other weights of its row too."),
                   Wrong("plain mean", lambda p, d: p * (d - d.mean(axis=-1, keepdims=True)), "The mean of a row is taken with the weights: (weights * d_weights).sum, not d_weights.mean."),
                   Wrong("mean down the columns", lambda p, d: p * (d - (p * d).sum(axis=0)), "The mean runs down the columns. A row is one softmax: sum over the {n_keys} keys (axis=-1)."),
@@ -348,6 +385,7 @@ _ALL = (
              ("A score is the sum of query times key, divided by √d_k. By the query, its derivative is the key, divided by √d_k.",
               "Sum over the keys: d_scores @ keys, and do not forget the division."),
              own=(Wrong("not scaled", lambda d, q, k: d @ k, "The division by √d_k = {root_d_k:.2f} is missing. It stood on the way there, so it stands on the way back."),
+                  Wrong("divided by √n_keys", lambda d, q, k: d @ k / math.sqrt(len(k)), "You divided by the root of the number of keys, √{n_keys}. What counts is their length, d_k = {d_k}."),
                   Wrong("divided by d_k", lambda d, q, k: d @ k / k.shape[-1], "You divided by d_k = {d_k}. On the way there it was √d_k, and so it is on the way back."),
                   Wrong("multiplied by √d_k", lambda d, q, k: d @ k * math.sqrt(k.shape[-1]), "You multiplied by √d_k. The derivative of scores / √d_k is divided by it too."),
                   Wrong("gradient by the keys", lambda d, q, k: d.T @ q / math.sqrt(q.shape[-1]), "That is the gradient by the keys, ({n_keys}, {d_k}). By the queries it is d_scores @ keys, ({n_queries}, {d_k})."),

@@ -236,16 +236,24 @@ def _wrong_arguments(answer, names):
     return ""
 
 
+_ADVICE = {
+    "operands could not be broadcast together": "A sum or a maximum over one axis loses that axis; keepdims=True keeps it, with length 1.",
+    "some are NaN or +inf": "0 times infinity is nan. To hide a score, write np.where(mask, scores, -np.inf).",
+}
+
+
 # ---- sentences -------------------------------------------------------------------------------------------------------
 
 def _named(named, cases, outcomes, right):
     """The verdict on a known mistake, and on others that give the very same numbers."""
     case, own, other = next(found for found in zip(cases, outcomes, right) if not found[1].same_as(found[2]))
+    mistake, others = " or ".join(wrong.name for wrong in named), "; ".join(wrong.name for wrong in named[1:])
     sentence = named[0].sentence.format(**case.sizes)
-    if len(named) > 1:
-        sentence += f" (The same comes of: {'; '.join(wrong.name for wrong in named[1:])}.)"
-    shown = f"Your function stops with an error {own.where}{own.kind}: {_cut(own.message)}" if isinstance(own, _Failure) else _difference(own.value, other.value)
-    return Verdict("wrong", f"{sentence}\n{shown}", " or ".join(wrong.name for wrong in named))
+    if isinstance(own, _Failure):                                           # many mistakes may end in one error: nothing is certain
+        also = f" The same error comes of: {others}." if others else ""
+        return Verdict("wrong", f"{_raised(own, case)}\nA likely reason. {sentence}{also}", mistake)
+    also = f" (The same comes of: {others}.)" if others else ""
+    return Verdict("wrong", f"{sentence}{also}\n{_difference(own.value, other.value)}", mistake)
 
 
 def _located(exercise, case, own, other):
@@ -257,7 +265,8 @@ def _located(exercise, case, own, other):
 
 
 def _raised(failure, case):
-    return f"Your function stops with an error {failure.where}{failure.kind}: {_cut(failure.message)}\nIt was called with {_shapes(case)}."
+    advice = next((f"\n{advice}" for sign, advice in _ADVICE.items() if sign in failure.message), "")
+    return f"Your function stops with an error {failure.where}{failure.kind}: {_cut(failure.message)}\nIt was called with {_shapes(case)}.{advice}"
 
 
 def _difference(own, other, returns=""):
