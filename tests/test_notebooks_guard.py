@@ -232,6 +232,9 @@ def short_code_cells(notebook, path):
     long = [number for number, length in lengths.items() if length > 10]
     if 10 * len(long) > len(lengths):
         yield f"cells {long} have more than 10 lines of code; one cell in ten may"
+    wide = [number for number, cell in cells(notebook, "code") if any(len(line) > 110 for line in lines(cell))]
+    if wide:
+        yield f"cells {wide} have lines of more than 110 characters, which scroll sideways"
     if lengths and statistics.median(lengths.values()) > 5:
         yield f"the median code cell has {statistics.median(lengths.values()):g} lines; it should have at most 5"
 
@@ -436,6 +439,7 @@ BAD = [
     (prose_and_code_in_balance, with_cells(lambda all_cells: all_cells + [markdown("More.")] * 8)),
     (prose_and_code_in_balance, with_cells(lambda all_cells: all_cells + [code("1")] * 2)),
     (short_code_cells, with_cell(2, source="x = 1\n" * 21)),
+    (short_code_cells, with_cell(2, source=f"x = {'1' * 110}")),
     (short_code_cells, lambda notebook: [notebook["cells"][number].update(source="x = 1\n" * 11) for number in (1, 3)]),
     (short_code_cells, with_every("code", source="x = 1\n" * 6)),
     (never_three_code_cells_in_a_row, with_cells(codes_first)),
