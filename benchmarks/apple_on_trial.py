@@ -1,4 +1,4 @@
-"""Does a head take one sense of "apple"? Train, turn heads off, and store what comes out: about eight minutes.
+"""Does a head take one sense of "apple"? Train, turn heads off, and store what comes out: about five minutes.
 
     python benchmarks/apple_on_trial.py             writes data/apple_on_trial.csv and data/trained.npz
     python benchmarks/apple_on_trial.py --summary   prints what the stored table says, and trains nothing

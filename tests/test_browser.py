@@ -12,6 +12,8 @@ import pytest
 
 from helpers import examples
 from helpers.attention import merge_heads, scaled_dot_product_attention, softmax, split_heads
+from helpers.grammar import Grammar
+from helpers.learning import losses, trained
 from jupyterlab import WIDGETS, barriers, box_of, description, explorer_with, looks, pixels, settled, too_wide, wait_for_description, wait_until_different
 from notebooks import ROOT, notebook_files
 
@@ -330,3 +332,65 @@ def test_nothing_is_cut_or_wider_than_its_place(opened, path, width):
         assert too_wide(page) == []
     finally:
         page.set_viewport_size({"width": 1280, "height": 1000})
+
+
+# -- what was learned ---------------------------------------------------------------------------------------
+
+
+def test_the_head_explorer_shows_trained_heads_and_gives_the_learners_sentence_back(head_explorer):
+    typed, canvas = words_typed(head_explorer), head_explorer.show(MAP)
+    source = head_explorer.page.locator(f"{EXPLORER} .widget-dropdown:has(.widget-label:text-is('matrices')) select")
+    source.select_option("trained")
+    said = wait_for_description(canvas, lambda said: sizes_shown(said) == (8, 4))
+    words = words_typed(head_explorer)
+    grammar, parameters = Grammar.read(), trained().parameters
+    _, weights = parameters.attention(parameters.embed(grammar.numbers(" ".join(words))[None]))
+    np.testing.assert_allclose(largest_weights_shown(said), weights[0, :8, :4].max(axis=-1).ravel(), atol=0.0051)
+    source.select_option("made by hand")
+    wait_for_description(canvas, lambda said: sizes_shown(said) == (4, 128))
+    head_explorer.page.wait_for_timeout(500)                                 # a view that answers late would change it again
+    assert words_typed(head_explorer) == typed and sizes_shown(description(canvas)) == (4, 128)
+
+
+def test_the_head_explorer_linked_again_keeps_its_number_of_heads(head_explorer):
+    canvas, box = head_explorer.show(MAP), head_explorer.page.locator(EXPLORER).get_by_label("keep heads × head size")
+    box.uncheck()
+    head_explorer.page.wait_for_timeout(500)
+    heads = head_explorer.slider("heads", within=EXPLORER)
+    for _ in range(4):
+        heads.press("ArrowRight")
+    wait_for_description(canvas, lambda said: sizes_shown(said) == (8, 128))
+    box.check()
+    wait_for_description(canvas, lambda said: sizes_shown(said) == (8, 64))
+    head_explorer.page.wait_for_timeout(500)
+    assert sizes_shown(description(canvas)) == (8, 64)
+
+
+def test_a_head_is_switched_off_and_the_loss_follows(opened):
+    notebook = opened("notebooks/07_learning_the_matrices.ipynb")
+    box = notebook.page.locator(WIDGETS).filter(has=notebook.page.get_by_label("head 7", exact=True)).first
+    canvas = box.locator("canvas").first
+    canvas.scroll_into_view_if_needed()
+    shown = {}
+    for on in (True, False):
+        box.get_by_label("head 0", exact=True).set_checked(on)
+        said = wait_for_description(canvas, lambda said: ("On: all heads." in said) == on)
+        shown[on] = float(re.search(r"Loss (\d\.\d\d) nat", said)[1])
+    sample = Grammar.read().draw(np.random.default_rng(2017), 2000)
+    for on, loss in shown.items():
+        expected = sample.shares @ losses(trained().parameters, sample, np.array([on] + [True] * 7))
+        assert loss == pytest.approx(expected, abs=0.0051)
+    box.get_by_label("head 0", exact=True).check()
+
+
+def test_an_unknown_word_is_said_with_the_nearest_known_ones(opened):
+    notebook = opened("notebooks/07_learning_the_matrices.ipynb")
+    box = notebook.page.locator(WIDGETS).filter(has=notebook.page.get_by_label("head 7", exact=True)).first
+    sentence = box.locator(".widget-text input")
+    kept = sentence.input_value()
+    sentence.fill("tom himself saw the ripe aple in the <b>garden</b>")
+    sentence.press("Enter")
+    box.get_by_text("apple").filter(has_text="aple").first.wait_for(state="visible", timeout=30_000)
+    assert box.locator("b", has_text="garden").count() == 0
+    sentence.fill(kept)
+    sentence.press("Enter")

@@ -78,7 +78,7 @@ def test_every_exercise_is_calmly_open_at_first(notebook):
 @pytest.mark.parametrize("name, lines, said", [
     ("scale", "return scores / d_k", "The scores are divided by d_k = 16. The root is missing: √16 = 4.00."),
     ("softmax", "raised = np.exp(scores - scores.max())\nreturn raised / raised.sum(axis=0)", "Softmax runs down the columns"),
-    ("split", "return x.reshape(n_heads, len(x), -1)", "head 0 gets the first words whole"),
+    ("split", "return x.reshape(n_heads, len(x), -1)", "head 0 gets the front of x"),
     ("merge", "return heads.reshape(heads.shape[1], -1)", "a row of the result mixes different words"),
     ("outputs", "return weights @ valuse", "NameError: name 'valuse' is not defined"),
     ("outputs", "while True:\n    pass", "stopped after 5 seconds"),

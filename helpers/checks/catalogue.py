@@ -159,7 +159,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake("no division by the sum", {"normalise": lambda raised, axis: raised},
             "The numbers are not divided by the sum of their row: your rows do not sum to 1."),
     Mistake("maximum not subtracted", {"largest": lambda scores, axis: 0.0},
-            "Right for small scores; with a score of {largest:.0f}, e^{largest:.0f} is infinite, and infinity divided by infinity is nan. Subtract the row's maximum first."),
+            "The row's maximum is not subtracted. With small scores that does no harm; with {largest:.0f}, e^{largest:.0f} is infinite, and infinity divided by infinity is nan."),
     Mistake("one maximum for all rows", {"largest": lambda scores, axis: scores.max()},
             "The maximum of the whole table is subtracted. A row that lies far below it becomes all zeros, and 0 / 0 is nan: subtract each row's own maximum."),
     Mistake("softmax left out", {"softmax": lambda scores, steps: scores},

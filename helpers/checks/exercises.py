@@ -73,7 +73,8 @@ class Exercise:
         return [self._wrong(*pair) for pair in combinations(chosen, 2) if not pair[0].wrong.keys() & pair[1].wrong.keys()]
 
     def _wrong(self, *mistakes: Mistake) -> Wrong:
-        return Wrong(" and ".join(m.name for m in mistakes), partial(self.pipeline, steps_with(*mistakes)), " ".join(m.sentence for m in mistakes))
+        return Wrong(" and ".join(m.name for m in mistakes), partial(self.pipeline, steps_with(*mistakes)),
+                     ("Two things. " if len(mistakes) > 1 else "") + " And: ".join(m.sentence for m in mistakes))
 
 
 # ---- the inputs ------------------------------------------------------------------------------------------------------

@@ -297,6 +297,7 @@ class HeadExplorer(Explorer):
     def _set_quietly(self, control, callback, value, options=None):
         control.unobserve(callback, "value")                                # or the two sliders would answer each other
         if options:
+            control.index = 0                                               # a view whose range shrinks below its value answers with a value of its own
             control.options = options
         control.value = value
         control.observe(callback, "value")
