@@ -254,6 +254,8 @@ def test_the_place_of_an_unknown_mistake_is_shown():
     ("def answer(queries, keys, values): return 'done'", "gives back a str"),
     ("def answer(queries, keys, values): return [[1, 2], [3]]", "are its rows of different lengths?"),
     ("def answer(queries, keys, values): yield 1", "gives back a generator"),
+    ("def answer(queries, keys, values): return values * 1j", "gives back complex numbers"),
+    ("def answer(queries, keys, values): return values if len(keys) == 5 else None", "Your result has the shape (5, 2)"),
     ("def answer(queries, keys, values): return values, keys", "You give back 2 arrays, and 1 is expected."),
     ("def answer(queries, keys, values): return 7", "Your result has the shape (); expected is (3, 2): the output, (n_queries, d_v)."),
     ("def answer(queries, keys, values): return values * np.nan", "Your result has the shape (5, 2)"),
@@ -283,10 +285,11 @@ def test_prints_are_shown_once():
     ("return row + 1e-9 * np.linalg.svd(np.vstack([values.T, np.ones(len(row))]))[2][-1]", "only: take a larger step"),
     ("return np.roll(row, 1)", "they should be equal"),
     ("return row[:-1]", "has the shape (4,)"),
+    ("return my_other_row(row, values) if len(row) == 5 else None", "gives back None"),
     ("row += 0\n    row[:] = row[::-1]\n    return row", "should be equal"),
 ])
 def test_an_open_question_names_what_is_missing(code, said):
-    found = verdict("other_row", f"def answer(row, values):\n    {code}")
+    found = verdict("other_row", f"from helpers.checks.solutions import my_other_row\n\ndef answer(row, values):\n    {code}")
     assert found.kind == "wrong" and said in found.text
 
 

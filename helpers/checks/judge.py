@@ -117,8 +117,8 @@ def _judge_by_property(exercise, cases, outcomes):
     for case, own in zip(cases, outcomes):
         if isinstance(own, _Failure):
             return Verdict("wrong", _raised(own, case))
-        if isinstance(own.value, str):
-            return Verdict("wrong", f"{own.value} Expected: {exercise.returns}.")
+        if own.value is None or isinstance(own.value, str):
+            return Verdict("wrong", f"{own.value or 'Your function gives back None.'} Expected: {exercise.returns}.")
         problem = "Give back one array, and not several." if isinstance(own.value, tuple) else exercise.problem(own.value, *case.arguments.values())
         if problem or own.changed:
             return Verdict("wrong", problem or f"The result is right, but your function changes its argument {own.changed} in place.")
@@ -195,6 +195,8 @@ def _as_numbers(value):
         return f"Your function gives back {_kind(value)}."
     try:
         array = np.asarray(value)
+        if array.dtype.kind == "c":
+            return "Your function gives back complex numbers."
         return array if array.dtype.kind in "f" else array.astype(np.int64 if array.dtype.kind in "iub" else np.float64)
     except (ValueError, TypeError):
         return f"Your function gives back {_kind(value)} that is no table of numbers: are its rows of different lengths?"
