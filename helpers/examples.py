@@ -229,7 +229,7 @@ def facts() -> dict[str, tuple[int | float, str]]:
     >>> facts()["picture_score_1"]
     (112, 'Alammar 2018, The Illustrated Transformer')
     """
-    rows = csv.DictReader(io.StringIO(_read("facts.csv").decode()))
+    rows = _table("facts.csv")
     return {row["key"]: (json.loads(row["value"]), row["source"]) for row in rows}
 
 
@@ -253,7 +253,7 @@ def bugs() -> list[dict]:
 
 def six_ways() -> dict[str, float]:
     """How long the six ways of notebook 04 took in a stored run, relative to the fastest."""
-    rows = csv.DictReader(io.StringIO(_read("six_ways.csv").decode()))
+    rows = _table("six_ways.csv")
     return {row["way"]: float(row["time_relative_to_the_fastest"]) for row in rows}
 
 
@@ -270,7 +270,7 @@ def head_sweep(row: str, steps: int) -> dict[int, np.ndarray]:
     >>> {n_heads: len(runs) for n_heads, runs in head_sweep("A", 300).items()}
     {1: 10, 2: 10, 4: 10, 8: 10, 16: 10, 32: 10}
     """
-    table = list(csv.DictReader(io.StringIO(_read("head_count_sweep.csv").decode())))
+    table = _table("head_count_sweep.csv")
     varied = {"A": "n_heads", "B": "d_k"}
     if (row, str(steps)) not in {(line["row"], line["steps"]) for line in table}:
         raise ValueError(f"there is no row {row!r} with {steps!r} steps: the rows are A and B, the steps 300 and 1500")
@@ -307,7 +307,7 @@ def with_and_without_the_root() -> dict[tuple[int, bool], dict[int, np.ndarray]]
     [50, 100, 200, 300, 400, 600]
     """
     found: dict = {}
-    for line in csv.DictReader(io.StringIO(_read("root.csv").decode())):
+    for line in _table("root.csv"):
         curve = found.setdefault((int(line["d_k"]), line["scaled"] == "True"), {})
         curve.setdefault(int(line["step"]), []).append(float(line["above_the_floor"]))
     return {setting: {step: _read_only(runs) for step, runs in curve.items()} for setting, curve in found.items()}
@@ -359,6 +359,11 @@ def _read_only(numbers):
 def _arrays(name):
     with np.load(io.BytesIO(_read(name)), allow_pickle=False) as file:
         return dict(file)
+
+
+def _table(name):
+    """The rows of a CSV file, each a dict by column."""
+    return list(csv.DictReader(io.StringIO(_read(name).decode())))
 
 
 def _read(name):

@@ -26,16 +26,16 @@ class Progress(widgets.VBox):
 
     def look(self) -> None:
         """Read the learner's files again."""
-        self.rows = [("notebook", "exercises", "recall", "predictions"), *map(self._row, _notebooks())]
+        answers, guesses = memory.kept("answers"), {str(entry.get("name")) for entry in memory.kept("guesses")}
+        self.rows = [("notebook", "exercises", "recall", "predictions"), *(self._row(notebook, answers, guesses) for notebook in _notebooks())]
         self.table.value = self._as_html()
 
-    def _row(self, notebook):
-        answers, guesses = memory.kept("answers"), {entry.get("name") for entry in memory.kept("guesses")}
+    def _row(self, notebook, answers, guesses):
         states = [f"{name} {self._state(name, answers)}" for name in _exercises(notebook)]
         questions = [entry["name"] for entry in examples.recall(notebook)]
         first = {name: next((entry.get("right") for entry in answers if entry.get("question") == name), None) for name in questions}
         recall = f"{sum(right is not None for right in first.values())} of {len(questions)} answered, {sum(map(bool, first.values()))} right at once" if questions else "none"
-        return notebook, ", ".join(states), recall, f"{sum(str(name).startswith(notebook) for name in guesses)} recorded"
+        return notebook, ", ".join(states), recall, f"{sum(name.startswith(notebook) for name in guesses)} recorded"
 
     @staticmethod
     def _state(name, answers):

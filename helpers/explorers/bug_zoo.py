@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from helpers import examples, figures, memory
 from helpers.attention import causal_mask, scaled_dot_product_attention
 from helpers.checks.catalogue import MISTAKES, RIGHT, attention, project, steps_with
-from helpers.explorers.explorer import Explorer, sentence_line, slider
+from helpers.explorers.explorer import Explorer, in_words, sentence_line, slider
 from helpers.explorers.head_map import HeadMap
 from helpers.twins import note
 
@@ -179,8 +179,7 @@ class BugZoo(Explorer):
             options = "".join(f"<li>{html.escape(option)}</li>" for option in exhibit.bug["options"])
             entries.append(f"<p><b>Bug {exhibit.number}.</b> {html.escape(exhibit.bug['question'])}<br>{html.escape(exhibit.numbers())}</p>{places}<ul>{options}</ul>"
                            f"<details><summary>The answer to bug {exhibit.number}</summary>{_answer(exhibit)}</details>")
-        numbers = f"<details><summary>In words and numbers.</summary><p>{html.escape(picture.alt)}</p><pre style='font-family: monospace'>{html.escape(picture.text)}</pre></details>"
-        yield {"text/html": note(f"{numbers}<details><summary>The questions and answers. Run the cell to answer them here.</summary>{''.join(entries)}</details>")}, {}
+        yield {"text/html": note(f"{in_words(picture, 'In words and numbers.')}<details><summary>The questions and answers. Run the cell to answer them here.</summary>{''.join(entries)}</details>")}, {}
 
     def _show(self):
         """The wrong map and the question, and what was answered before."""
@@ -208,7 +207,8 @@ class BugZoo(Explorer):
         self._count()
 
     def _count(self):
-        answers = [self.first_answers().get(exhibit.right_answer) for exhibit in self.exhibits]
+        first = self.first_answers()
+        answers = [first.get(exhibit.right_answer) for exhibit in self.exhibits]
         given = [answer for answer in answers if answer]
         right = f"{sum(answer['right'] for answer in given)} of {len(given)} right at the first try; " if given else ""
         self.score.value = sentence_line(f"{right}{len(answers) - len(given)} to go.")

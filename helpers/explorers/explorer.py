@@ -10,7 +10,7 @@ from helpers.control_aid import ControlAid
 from helpers.figures import Picture
 from helpers.twins import note, show_with_twin, view_entry
 
-__all__ = ["Explorer", "slider", "sentence_line"]
+__all__ = ["Explorer", "in_words", "slider", "sentence_line"]
 
 
 class Explorer(widgets.VBox):
@@ -34,13 +34,18 @@ class Explorer(widgets.VBox):
     def _twin(self):
         picture = self.picture()
         yield picture._repr_mimebundle_()
-        words, numbers = html.escape(picture.alt), html.escape(picture.text)    # many pages show neither of a picture
-        yield {"text/html": note(f"<details><summary>In words and numbers, as at the start. Run the cell to change them.</summary><p>{words}</p><pre style='font-family: monospace'>{numbers}</pre></details>")}, {}
+        yield {"text/html": note(in_words(picture, "In words and numbers, as at the start. Run the cell to change them."))}, {}
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """Everything in one, for those who ask for a single output."""
         data, metadata = self.picture()._repr_mimebundle_()
         return {**data, **view_entry(self)}, metadata
+
+
+def in_words(picture: Picture, summary: str) -> str:
+    """A picture's description and numbers, folded away: many pages show neither of a picture."""
+    words, numbers = html.escape(picture.alt), html.escape(picture.text)
+    return f"<details><summary>{summary}</summary><p>{words}</p><pre style='font-family: monospace'>{numbers}</pre></details>"
 
 
 def slider(description: str, options, value, **layout) -> widgets.SelectionSlider:

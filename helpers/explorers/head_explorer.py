@@ -198,7 +198,7 @@ class HeadExplorer(Explorer):
         return figures.heat_maps(panels, words, words, note=f"{self.caption()}\n{sums}", alt=f"{self.caption()}. {figures.weights_alt(panels, words, words)}", text="\n".join(said))
 
     def _redraw(self, _=None):
-        if self.source.value == TRAINED:
+        if self.source.value == TRAINED and (self.heads.value, self.head_size.value) != (TRAINED_HEADS, TRAINED_SIZE):
             self._set_cut(False, TRAINED_HEADS, TRAINED_SIZE)
         self.result = Result(self.setting)
         head, i, j = self.cell
