@@ -21,8 +21,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from jupyterlab import Notebook, chromium, jupyterlab, pixels, what_is_missing  # noqa: E402
 
-SIZES = (1, 2, 4, 8, 16, 32, 64)                                            # a longer head than 64 gives the same picture
-CELLS = [f"""
+SIZES = (1, 2, 4, 8, 16, 32, 64)  # a longer head than 64 gives the same picture
+CELLS = [
+    """
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 from helpers import examples
@@ -31,7 +32,8 @@ from helpers.explorers import HeadExplorer
 %matplotlib inline
 words = examples.sentence("soup")
 x = examples.embed(words)
-""", f"""
+""",
+    f"""
 slider = widgets.SelectionSlider(options={SIZES}, value=4, description="head size")
 label = widgets.Label("4")
 slider.observe(lambda change: setattr(label, "value", str(change.new)), "value")
@@ -39,7 +41,8 @@ floor = widgets.VBox([slider, label])
 floor.add_class("floor")
 label.add_class("picture")
 floor
-""", f"""
+""",
+    f"""
 def new_figure(head_size):
     weights = examples.hand_made(8, head_size)(x)[1]
     figure, grid = plt.subplots(2, 4, figsize=(12, 7))
@@ -54,27 +57,48 @@ def new_figure(head_size):
 figure = widgets.interactive(new_figure, head_size=widgets.SelectionSlider(options={SIZES}, value=4, description="head size"))
 figure.add_class("figure")                                                  # the same as interact, with a name to find it by
 figure
-""", """
+""",
+    """
 explorer = HeadExplorer(words, n_heads=8)
 explorer.linked.value = False
 explorer.head_size.value = 4
 explorer.add_class("sixteen")
 explorer.layout.min_height = "900px"                                        # the page keeps its length when the heads change
 explorer
-""", """
+""",
+    """
 longer = HeadExplorer([f"word{i}" for i in range(64)], n_heads=8)
 longer.linked.value = False
 longer.head_size.value = 4
 longer.add_class("sixty-four")
 longer
-"""]
+""",
+]
 # name: box, slider, what is looked at, stops of the slider to drag over, key presses a round
 DESIGNS = {
     "the floor: a slider that changes a Label": (".floor", "head size", ".floor .picture", 7, 8),
     "interact and a new figure, 8 heads, 16 words": (".figure", "head size", ".figure img", 7, 2),
-    "HeadExplorer, 8 heads, 16 words: head size": (".sixteen", "head size", ".sixteen .tm-head-map canvas", 7, 8),
-    "HeadExplorer, 8 or 9 heads, 16 words: heads": (".sixteen", "heads", ".sixteen .tm-head-map canvas", 16, 8),
-    "HeadExplorer, 8 heads, 64 words: head size": (".sixty-four", "head size", ".sixty-four .tm-head-map canvas", 7, 8),
+    "HeadExplorer, 8 heads, 16 words: head size": (
+        ".sixteen",
+        "head size",
+        ".sixteen .tm-head-map canvas",
+        7,
+        8,
+    ),
+    "HeadExplorer, 8 or 9 heads, 16 words: heads": (
+        ".sixteen",
+        "heads",
+        ".sixteen .tm-head-map canvas",
+        16,
+        8,
+    ),
+    "HeadExplorer, 8 heads, 64 words: head size": (
+        ".sixty-four",
+        "head size",
+        ".sixty-four .tm-head-map canvas",
+        7,
+        8,
+    ),
 }
 # Looks at the pixels, or the text, after every frame, and notes when they differ from the frame before. The pixels of a
 # canvas are read only after a frame in which it was drawn: reading costs more than drawing.
@@ -140,12 +164,16 @@ class Design:
         self.press()
         if pixels(self.page.locator(self.picture).first) == before:
             raise SystemExit(f"{self.picture} looks the same after a key press: nothing was measured.")
-        self.start()                                                        # taking pictures has scrolled
+        self.start()  # taking pictures has scrolled
         self.press()
 
     def drag(self, seconds: float = 1) -> float:
         """Drag the handle to and fro, a stop every 1/60 s, and back to where it was. Returns the pictures seen a second."""
-        track, handle, mouse = self.slider.track.bounding_box(), self.slider.handle.bounding_box(), self.page.mouse
+        track, handle, mouse = (
+            self.slider.track.bounding_box(),
+            self.slider.handle.bounding_box(),
+            self.page.mouse,
+        )
         last = float(self.slider.handle.get_attribute("aria-valuemax"))
         y = handle["y"] + handle["height"] / 2
         there = list(range(self.stops)) + list(range(self.stops - 2, 0, -1))
@@ -166,18 +194,37 @@ class Design:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5, help="how often each design has its turn (default 5)")
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="how often each design has its turn (default 5)"
+    )
     rounds = parser.parse_args().rounds
     if missing := what_is_missing():
         raise SystemExit(missing)
     with tempfile.TemporaryDirectory(prefix="thinking-machines-latency-") as folder:
-        cells = [{"cell_type": "code", "id": f"cell-{i}", "metadata": {}, "source": source.strip(), "outputs": [], "execution_count": None} for i, source in enumerate(CELLS)]
+        cells = [
+            {
+                "cell_type": "code",
+                "id": f"cell-{i}",
+                "metadata": {},
+                "source": source.strip(),
+                "outputs": [],
+                "execution_count": None,
+            }
+            for i, source in enumerate(CELLS)
+        ]
         kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        Path(folder, "latency.ipynb").write_text(json.dumps({"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}))
+        Path(folder, "latency.ipynb").write_text(
+            json.dumps(
+                {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+            )
+        )
         with jupyterlab(Path(folder)) as server, chromium() as browser:
             notebook, traffic = Notebook(browser, server, "latency.ipynb"), [0]
-            for event in ("framesent", "framereceived"):                    # before the notebook opens its websocket
-                notebook.page.on("websocket", lambda socket, event=event: socket.on(event, lambda data: traffic.append(len(data))))
+            for event in ("framesent", "framereceived"):  # before the notebook opens its websocket
+                notebook.page.on(
+                    "websocket",
+                    lambda socket, event=event: socket.on(event, lambda data: traffic.append(len(data))),
+                )
             with notebook:
                 designs = measure(notebook, rounds, traffic)
                 problems = notebook.error_outputs() + notebook.console_errors
@@ -202,17 +249,27 @@ def measure(notebook: Notebook, rounds: int, traffic: list[int]) -> dict[str, De
             before = len(traffic)
             design.milliseconds += [design.press() for _ in range(design.presses)]
             design.bytes += sum(traffic[before:])
-            if design.presses > 2 or number == rounds - 1:                  # the slow one is dragged once: it is busy for long after
+            if (
+                design.presses > 2 or number == rounds - 1
+            ):  # the slow one is dragged once: it is busy for long after
                 design.updates.append(design.drag())
     return designs
 
 
 def table(designs: dict[str, Design]) -> str:
     floor, figure, *_ = (statistics.median(design.milliseconds) for design in designs.values())
-    lines = ["| design | median / p95 ms | × floor | new figure ÷ this | updates/s while dragging | kB a step |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| design | median / p95 ms | × floor | new figure ÷ this | updates/s while dragging | kB a step |",
+        "|---|---|---|---|---|---|",
+    ]
     for name, design in designs.items():
-        median, late = statistics.median(design.milliseconds), statistics.quantiles(design.milliseconds, n=20, method="inclusive")[-1]
-        lines.append(f"| {name} | {median:.0f} / {late:.0f} | {median / floor:.2f} | {figure / median:.0f} | {statistics.median(design.updates):.1f} | {design.bytes / len(design.milliseconds) / 1000:.0f} |")
+        median, late = (
+            statistics.median(design.milliseconds),
+            statistics.quantiles(design.milliseconds, n=20, method="inclusive")[-1],
+        )
+        lines.append(
+            f"| {name} | {median:.0f} / {late:.0f} | {median / floor:.2f} | {figure / median:.0f} | {statistics.median(design.updates):.1f} | {design.bytes / len(design.milliseconds) / 1000:.0f} |"
+        )
     return "\n".join(lines)
 
 

@@ -22,7 +22,10 @@ SETTINGS = [("A", h, 32 // h) for h in (1, 2, 4, 8, 16, 32)] + [("B", 8, d_k) fo
 def training_function():
     """above_the_floor of the tagged cell."""
     names: dict = {}
-    exec("import numpy as np\nfrom helpers.grammar import Grammar\nfrom helpers.learning import Parameters, losses, train", names)
+    exec(
+        "import numpy as np\nfrom helpers.grammar import Grammar\nfrom helpers.learning import Parameters, losses, train",
+        names,
+    )
     for cell in nbformat.read(ROOT / "notebooks" / "05_how_many_heads.ipynb", as_version=4).cells:
         if "head-sweep" in cell.metadata.get("tags", []):
             exec(cell.source, names)
@@ -34,10 +37,14 @@ if __name__ == "__main__":
     todo = [(*setting, steps, seed) for setting in SETTINGS for steps in (300, 1500) for seed in SEEDS]
     for done, (row, n_heads, d_k, steps, seed) in enumerate(todo, 1):
         run = (n_heads, seed, steps, d_k)
-        if run not in known:                                                # 8 heads of 4 stand in both rows
+        if run not in known:  # 8 heads of 4 stand in both rows
             known[run] = above_the_floor(*run)
         rows.append((row, n_heads, d_k, steps, seed, f"{known[run]:.5f}"))
-        print(f"\r{done} of {len(todo)}: row {row}, {n_heads} heads of d_k {d_k}, {steps} steps, seed {seed}: {known[run]:.4f}   ", end="", flush=True)
+        print(
+            f"\r{done} of {len(todo)}: row {row}, {n_heads} heads of d_k {d_k}, {steps} steps, seed {seed}: {known[run]:.4f}   ",
+            end="",
+            flush=True,
+        )
     with open(ROOT / "data" / "head_count_sweep.csv", "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["row", "n_heads", "d_k", "steps", "seed", "above_floor"])

@@ -25,7 +25,7 @@ from helpers import fast
 from helpers.grammar import Grammar
 from helpers.learning import Adam, Parameters, loss_and_gradients
 
-SIZES = [(64, 32, 8), (64, 32, 1), (256, 64, 4)]                            # batch, d_model, heads
+SIZES = [(64, 32, 8), (64, 32, 1), (256, 64, 4)]  # batch, d_model, heads
 RATE = 0.01
 
 
@@ -38,6 +38,7 @@ def ours(start, batches):
         loss, gradients = loss_and_gradients(parameters, words.tokens, words.places, words.targets)
         adam.step(gradients, RATE)
         return loss
+
     return step
 
 
@@ -50,7 +51,9 @@ class TorchModel(torch.nn.Module):
         tensors = {name: torch.tensor(array) for name, array in start.arrays().items()}
         self.embeddings = torch.nn.Embedding.from_pretrained(tensors["embeddings"], freeze=False)
         self.positions = torch.nn.Parameter(tensors["positions"])
-        self.w_qkv = torch.nn.Parameter(torch.cat([tensors["w_q"], tensors["w_k"], tensors["w_v"]], dim=1).T.contiguous())
+        self.w_qkv = torch.nn.Parameter(
+            torch.cat([tensors["w_q"], tensors["w_k"], tensors["w_v"]], dim=1).T.contiguous()
+        )
         self.w_o = torch.nn.Parameter(tensors["w_o"].T.contiguous())
         self.output = torch.nn.Parameter(tensors["output"].T.contiguous())
 
@@ -58,11 +61,13 @@ class TorchModel(torch.nn.Module):
         batch, n = tokens.shape
         linear = torch.nn.functional.linear
         x = self.embeddings(tokens) + self.positions
-        queries, keys, values = linear(x, self.w_qkv).view(batch, n, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
+        queries, keys, values = (
+            linear(x, self.w_qkv).view(batch, n, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
+        )
         if self.own_attention:
             found = torch.nn.functional.scaled_dot_product_attention(queries, keys, values)
         else:
-            found = torch.softmax(queries @ keys.transpose(-1, -2) / keys.shape[-1]**0.5, dim=-1) @ values
+            found = torch.softmax(queries @ keys.transpose(-1, -2) / keys.shape[-1] ** 0.5, dim=-1) @ values
         hidden = torch.arange(batch), places
         z = x[hidden] + linear(found.transpose(1, 2).reshape(batch, n, -1)[hidden], self.w_o)
         return linear(z, self.output)
@@ -71,7 +76,9 @@ class TorchModel(torch.nn.Module):
 def pytorch(start, batches, own_attention, **options):
     model = TorchModel(start, own_attention)
     adam = torch.optim.Adam(model.parameters(), lr=RATE, **options)
-    turns = itertools.cycle([tuple(map(torch.from_numpy, (words.tokens, words.places, words.targets))) for words in batches])
+    turns = itertools.cycle(
+        [tuple(map(torch.from_numpy, (words.tokens, words.places, words.targets))) for words in batches]
+    )
 
     def step():
         tokens, places, targets = next(turns)
@@ -80,6 +87,7 @@ def pytorch(start, batches, own_attention, **options):
         loss.backward()
         adam.step()
         return loss.item()
+
     return step
 
 
@@ -106,9 +114,9 @@ def measure(runs, seconds, turn=0.1, pause=0.03):
     times, names, k = {name: [] for name in runs}, list(runs), 0
     end = time.perf_counter() + seconds
     while k < 3 or time.perf_counter() < end:
-        for name in names[k % len(names):] + names[:k % len(names)]:
-            time.sleep(pause)                                               # the other's threads go to sleep
-            runs[name]()                                                    # wakes its own, untimed
+        for name in names[k % len(names) :] + names[: k % len(names)]:
+            time.sleep(pause)  # the other's threads go to sleep
+            runs[name]()  # wakes its own, untimed
             until = time.perf_counter() + turn
             while time.perf_counter() < until:
                 start = time.perf_counter()
@@ -128,11 +136,15 @@ def main():
         fast.n_threads = n_threads
         torch.set_num_threads(n_threads)
         threadpool_limits(n_threads)
-        print(f"\n{n_threads} thread{'s'[:n_threads - 1]}; time of a training step ÷ ours, higher is slower\n")
+        print(
+            f"\n{n_threads} thread{'s'[: n_threads - 1]}; time of a training step ÷ ours, higher is slower\n"
+        )
         for size, dtype in itertools.product(SIZES, (np.float32, np.float64)):
             batch, d_model, n_heads = size
             rng = np.random.default_rng(0)
-            start = Parameters.random(len(grammar.words), grammar.sentences.shape[1], d_model, n_heads, rng, dtype=dtype)
+            start = Parameters.random(
+                len(grammar.words), grammar.sentences.shape[1], d_model, n_heads, rng, dtype=dtype
+            )
             runs = contenders(start, [grammar.draw(rng, batch) for _ in range(20)])
             compare(runs)
             times = measure(runs, seconds=2 if options.quick else 6)
@@ -140,7 +152,12 @@ def main():
             if (size, dtype) == (SIZES[0], np.float32):
                 print("| batch, d_model, heads, type | " + " | ".join(times) + " | ours in ms |")
                 print("|---" * (len(times) + 2) + "|")
-            print(f"| {batch}, {d_model}, {n_heads}, {np.dtype(dtype)} | " + " | ".join(f"{t / unit:.2f}" for t in times.values()) + f" | {1000 * unit:.3g} |", flush=True)
+            print(
+                f"| {batch}, {d_model}, {n_heads}, {np.dtype(dtype)} | "
+                + " | ".join(f"{t / unit:.2f}" for t in times.values())
+                + f" | {1000 * unit:.3g} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -30,10 +30,27 @@ def main():
             for scaled in (True, False):
                 for seed in SEEDS:
                     rng = np.random.default_rng(seed)
-                    start = Parameters.random(len(grammar.words), grammar.sentences.shape[1], 32, 1, rng, d_k=d_k, dtype=np.float32, scaled=scaled)
+                    start = Parameters.random(
+                        len(grammar.words),
+                        grammar.sentences.shape[1],
+                        32,
+                        1,
+                        rng,
+                        d_k=d_k,
+                        dtype=np.float32,
+                        scaled=scaled,
+                    )
                     training = train(start, grammar.draw, rng, STEPS, checkpoints=CHECKPOINTS, progress=False)
                     for step, parameters in training.checkpoints.items():
-                        table.writerow([d_k, scaled, seed, step, f"{every.shares @ losses(parameters, every) - every.floor:.4f}"])
+                        table.writerow(
+                            [
+                                d_k,
+                                scaled,
+                                seed,
+                                step,
+                                f"{every.shares @ losses(parameters, every) - every.floor:.4f}",
+                            ]
+                        )
             print(f"d_k {d_k}: done", flush=True)
 
 

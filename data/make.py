@@ -22,14 +22,14 @@ NOT_DATA = {"README.md", "make.py", "SHA256SUMS"}
 # The scores q·k of the eight heads: rows are the queries Thinking and Machines, columns the keys.
 # Only the gap within a row counts after softmax; a gap of 16 becomes 2 after the division by 8.
 SCORES = [
-    [[112, 96], [88, 120]],      # the two numbers of the well-known picture; mostly itself
-    [[30, 54], [57, 41]],        # each looks at the other word
-    [[72, 24], [65, 33]],        # both look at Thinking
-    [[-20, 20], [-12, 44]],      # both look at Machines
-    [[16, 15], [9, 11]],         # nearly even
-    [[90, 26], [29, 61]],        # itself, and hardly anything else
-    [[-8, -12], [21, 5]],        # mild: a little towards Thinking, and clearly so from Machines
-    [[27, 59], [34, 33]],        # Thinking looks at Machines, Machines looks at both
+    [[112, 96], [88, 120]],  # the two numbers of the well-known picture; mostly itself
+    [[30, 54], [57, 41]],  # each looks at the other word
+    [[72, 24], [65, 33]],  # both look at Thinking
+    [[-20, 20], [-12, 44]],  # both look at Machines
+    [[16, 15], [9, 11]],  # nearly even
+    [[90, 26], [29, 61]],  # itself, and hardly anything else
+    [[-8, -12], [21, 5]],  # mild: a little towards Thinking, and clearly so from Machines
+    [[27, 59], [34, 33]],  # Thinking looks at Machines, Machines looks at both
 ]
 
 # Every hand-made job with its rule, and the query and key matrices as (row, column, gain) triples.
@@ -53,9 +53,11 @@ def marked(*rows):
 JOBS = {
     "previous word": ("looks at the word before it", ask_for(-1), WHERE_AM_I),
     "next word": ("looks at the word after it", ask_for(1), WHERE_AM_I),
-    "same word": ("looks at every place where the same word stands, its own included; capitals do not count",
-                  [(row, column, 2) for column, row in enumerate(CODE)],
-                  [(row, column, 1) for column, row in enumerate(CODE)]),
+    "same word": (
+        "looks at every place where the same word stands, its own included; capitals do not count",
+        [(row, column, 2) for column, row in enumerate(CODE)],
+        [(row, column, 1) for column, row in enumerate(CODE)],
+    ),
     "first word": ("looks at the first word", *marked(FIRST)),
     "last word": ("looks at the last word", *marked(LAST)),
     "itself": ("looks at its own place", ask_for(0), WHERE_AM_I),
@@ -85,9 +87,11 @@ def solve(rows, targets, start, allowed, rng):
     """
     found = start.copy()
     while (rows @ found != targets).any():
-        change = allowed[:, None] - found                                   # (m, n): every change of one entry
+        change = allowed[:, None] - found  # (m, n): every change of one entry
         missing = (targets - rows @ found)[:, None, None] - rows[:, None] * change
-        cost = np.abs(missing).sum(axis=0) + 0.9 * rng.random_sample(change.shape)  # ties, and ways out of dead ends
+        cost = np.abs(missing).sum(axis=0) + 0.9 * rng.random_sample(
+            change.shape
+        )  # ties, and ways out of dead ends
         cost[change == 0] = np.inf
         value, entry = np.unravel_index(cost.argmin(), cost.shape)
         found[entry] = allowed[value]
@@ -101,8 +105,17 @@ def thinking_machines():
     x = whole_numbers(rng, -2, 2, (2, 512))
     queries = whole_numbers(rng, -4, 4, (8, 2, 64))
     values = whole_numbers(rng, -3, 3, (8, 2, 64))
-    keys = np.array([[solve(queries[head], np.array(SCORES[head])[:, word], whole_numbers(rng, -4, 4, 64), small, rng)
-                      for word in range(2)] for head in range(8)])
+    keys = np.array(
+        [
+            [
+                solve(
+                    queries[head], np.array(SCORES[head])[:, word], whole_numbers(rng, -4, 4, 64), small, rng
+                )
+                for word in range(2)
+            ]
+            for head in range(8)
+        ]
+    )
 
     def sparse(density, *shape):
         return np.where(rng.random_sample(shape) < density, 2 * whole_numbers(rng, 0, 1, shape) - 1, 0)
@@ -110,10 +123,18 @@ def thinking_machines():
     def matrix(wanted):
         """The sparse matrix that turns x into the wanted vectors: (8, 2, 64) -> (512, 512)."""
         wanted = wanted.swapaxes(0, 1).reshape(2, 512)
-        columns = [solve(x, wanted[:, column], sparse(0.15, 512), np.array([-1, 0, 1]), rng) for column in range(512)]
+        columns = [
+            solve(x, wanted[:, column], sparse(0.15, 512), np.array([-1, 0, 1]), rng) for column in range(512)
+        ]
         return np.stack(columns, axis=1)
 
-    arrays = {"x": x, "w_q": matrix(queries), "w_k": matrix(keys), "w_v": matrix(values), "w_o": sparse(0.02, 512, 512)}
+    arrays = {
+        "x": x,
+        "w_q": matrix(queries),
+        "w_k": matrix(keys),
+        "w_v": matrix(values),
+        "w_o": sparse(0.02, 512, 512),
+    }
     return {name: array.astype(np.int8) for name, array in arrays.items()}
 
 
@@ -125,19 +146,21 @@ def hand_made():
             for row, column, gain in gains:
                 matrix[job, row, column] = gain
     w_v = np.zeros((132, 64), np.int8)
-    w_v[CODE, range(64)] = 1                                                # a value is the word's code
+    w_v[CODE, range(64)] = 1  # a value is the word's code
     return {"w_q": w_q, "w_k": w_k, "w_v": w_v}
 
 
 def npz(arrays):
     """The bytes of an .npz file, the same on every machine and every day."""
     archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:         # compressed bytes differ between zlib versions
+    with zipfile.ZipFile(
+        archive, "w", zipfile.ZIP_STORED
+    ) as file:  # compressed bytes differ between zlib versions
         for name, array in arrays.items():
             content = io.BytesIO()
             np.lib.format.write_array(content, array, version=(1, 0), allow_pickle=False)
             entry = zipfile.ZipInfo(name + ".npy", date_time=(1980, 1, 1, 0, 0, 0))
-            entry.create_system = 3                                         # otherwise Windows writes 0 here
+            entry.create_system = 3  # otherwise Windows writes 0 here
             file.writestr(entry, content.getvalue())
     return archive.getvalue()
 
@@ -150,9 +173,15 @@ def main(folder=HERE):
         "hand_made.npz": npz(hand_made()),
         "hand_made.json": (json.dumps(jobs, indent=1) + "\n").encode(),
     }
-    others = {path.name: path.read_bytes() for path in HERE.iterdir()
-              if path.is_file() and not path.name.startswith(".") and path.name not in NOT_DATA | made.keys()}
-    sums = [f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in sorted((made | others).items())]
+    others = {
+        path.name: path.read_bytes()
+        for path in HERE.iterdir()
+        if path.is_file() and not path.name.startswith(".") and path.name not in NOT_DATA | made.keys()
+    }
+    sums = [
+        f"{hashlib.sha256(content).hexdigest()}  {name}\n"
+        for name, content in sorted((made | others).items())
+    ]
     made["SHA256SUMS"] = "".join(sums).encode()
     for name, content in made.items():
         (Path(folder) / name).write_bytes(content)

@@ -12,7 +12,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +20,40 @@ import numpy as np
 from helpers.attention import MultiHeadAttention
 
 __all__ = [
-    "Example", "ThreeBoxes", "thinking_machines", "three_boxes", "sentence", "sentences",
-    "embed", "HAND_MADE", "hand_made", "hand_made_rules", "right_map", "bugs", "facts", "recall", "six_ways", "apple_on_trial", "with_and_without_the_root", "head_sweep",
+    "Example",
+    "ThreeBoxes",
+    "thinking_machines",
+    "three_boxes",
+    "sentence",
+    "sentences",
+    "embed",
+    "HAND_MADE",
+    "hand_made",
+    "hand_made_rules",
+    "right_map",
+    "bugs",
+    "facts",
+    "recall",
+    "six_ways",
+    "apple_on_trial",
+    "with_and_without_the_root",
+    "head_sweep",
 ]
 
 _HERE = Path(__file__).parent
-_DATA = _HERE / "_data" if (_HERE / "_data").is_dir() else _HERE.parent / "data"   # installed, or in a checkout
+_DATA = (
+    _HERE / "_data" if (_HERE / "_data").is_dir() else _HERE.parent / "data"
+)  # installed, or in a checkout
 _GENERATED = ("thinking_machines.npz", "hand_made.npz", "hand_made.json", "SHA256SUMS")
 
-_CODE, _CONSTANT, _FIRST, _LAST, _CAPITAL = slice(64, 128), 128, 129, 130, 131    # rows 0 to 63 are the position
-_USED = 132                                                                       # the rest of a vector is zero
+_CODE, _CONSTANT, _FIRST, _LAST, _CAPITAL = (
+    slice(64, 128),
+    128,
+    129,
+    130,
+    131,
+)  # rows 0 to 63 are the position
+_USED = 132  # the rest of a vector is zero
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +75,7 @@ class ThreeBoxes:
     values: np.ndarray
 
 
-@lru_cache(maxsize=None)
+@cache
 def thinking_machines() -> Example:
     """Thinking and Machines with d_model = 512 and eight heads of d_k = 64: whole numbers, and ours.
 
@@ -70,10 +94,12 @@ def thinking_machines() -> Example:
     """
     arrays = _arrays("thinking_machines.npz")
     matrices = (arrays[name].astype(np.float64) for name in ("w_q", "w_k", "w_v", "w_o"))
-    return Example(("Thinking", "Machines"), _read_only(arrays["x"]), MultiHeadAttention(*matrices, n_heads=8))
+    return Example(
+        ("Thinking", "Machines"), _read_only(arrays["x"]), MultiHeadAttention(*matrices, n_heads=8)
+    )
 
 
-@lru_cache(maxsize=None)
+@cache
 def three_boxes() -> ThreeBoxes:
     """The same two scores with three numbers a vector, small enough to work out by hand.
 
@@ -85,7 +111,9 @@ def three_boxes() -> ThreeBoxes:
            [ 70,  78]])
     """
     boxes = json.loads(_read("three_boxes.json"))
-    return ThreeBoxes(tuple(boxes["words"]), *(_read_only(boxes[name]) for name in ("queries", "keys", "values")))
+    return ThreeBoxes(
+        tuple(boxes["words"]), *(_read_only(boxes[name]) for name in ("queries", "keys", "values"))
+    )
 
 
 def sentence(name: str) -> tuple[str, ...]:
@@ -128,7 +156,7 @@ def embed(words: Sequence[str], d_model: int = 512) -> np.ndarray:
     ((3, 512), True)
     """
     words = _words(words)
-    _check_range(d_model, "d_model", _USED, 4096)                           # the layout needs the first 132 numbers
+    _check_range(d_model, "d_model", _USED, 4096)  # the layout needs the first 132 numbers
     x = np.zeros((len(words), d_model))
     x[range(len(words)), range(len(words))] = 1
     x[:, _CODE] = [_code(word) for word in words]
@@ -257,7 +285,7 @@ def six_ways() -> dict[str, float]:
     return {row["way"]: float(row["time_relative_to_the_fastest"]) for row in rows}
 
 
-SWEEP_D_MODEL = 32                                                          # of the models in data/head_count_sweep.csv
+SWEEP_D_MODEL = 32  # of the models in data/head_count_sweep.csv
 
 
 def head_sweep(row: str, steps: int) -> dict[int, np.ndarray]:
@@ -273,7 +301,9 @@ def head_sweep(row: str, steps: int) -> dict[int, np.ndarray]:
     table = _table("head_count_sweep.csv")
     varied = {"A": "n_heads", "B": "d_k"}
     if (row, str(steps)) not in {(line["row"], line["steps"]) for line in table}:
-        raise ValueError(f"there is no row {row!r} with {steps!r} steps: the rows are A and B, the steps 300 and 1500")
+        raise ValueError(
+            f"there is no row {row!r} with {steps!r} steps: the rows are A and B, the steps 300 and 1500"
+        )
     found: dict[int, list[float]] = {}
     for line in table:
         if (line["row"], line["steps"]) == (row, str(steps)):
@@ -281,7 +311,7 @@ def head_sweep(row: str, steps: int) -> dict[int, np.ndarray]:
     return {setting: _read_only(runs) for setting, runs in found.items()}
 
 
-@lru_cache(maxsize=None)
+@cache
 def apple_on_trial() -> dict[tuple[str, str, str, str], np.ndarray]:
     """What happens when heads of the ten stored runs of notebook 07 are turned off.
 
@@ -293,7 +323,9 @@ def apple_on_trial() -> dict[tuple[str, str, str, str], np.ndarray]:
     (10, 6)
     """
     found: dict = {}
-    for n_heads, seed, measure, heads, _, *row in list(csv.reader(io.StringIO(_read("apple_on_trial.csv").decode())))[1:]:
+    for n_heads, seed, measure, heads, _, *row in list(
+        csv.reader(io.StringIO(_read("apple_on_trial.csv").decode()))
+    )[1:]:
         found.setdefault((n_heads, seed, measure, heads), []).append([float(value) for value in row])
     return {key: _read_only(rows) for key, rows in found.items()}
 
@@ -310,10 +342,12 @@ def with_and_without_the_root() -> dict[tuple[int, bool], dict[int, np.ndarray]]
     for line in _table("root.csv"):
         curve = found.setdefault((int(line["d_k"]), line["scaled"] == "True"), {})
         curve.setdefault(int(line["step"]), []).append(float(line["above_the_floor"]))
-    return {setting: {step: _read_only(runs) for step, runs in curve.items()} for setting, curve in found.items()}
+    return {
+        setting: {step: _read_only(runs) for step, runs in curve.items()} for setting, curve in found.items()
+    }
 
 
-@lru_cache(maxsize=8)                                                       # a slider comes back to the same few heads
+@lru_cache(maxsize=8)  # a slider comes back to the same few heads
 def _hand_made(n_heads, d_k):
     arrays, stored = _arrays("hand_made.npz"), list(hand_made_rules())
     jobs = [stored.index(job) for job in HAND_MADE[:n_heads]]
@@ -322,9 +356,9 @@ def _hand_made(n_heads, d_k):
     w_o = np.zeros((n_heads, d_k, 512))
     w_q[:_USED, :, :kept] = arrays["w_q"][jobs, :, :kept].swapaxes(0, 1) * max(1, d_k / 64) ** 0.5
     w_k[:_USED, :, :kept] = arrays["w_k"][jobs, :, :kept].swapaxes(0, 1)
-    w_v[:_USED, :, :kept] = arrays["w_v"][:, None, :kept]                   # every head reads the same codes
+    w_v[:_USED, :, :kept] = arrays["w_v"][:, None, :kept]  # every head reads the same codes
     for head in range(n_heads):
-        w_o[head, range(kept), 64 * (head % 8) + np.arange(kept)] = 1       # and writes them into its own place
+        w_o[head, range(kept), 64 * (head % 8) + np.arange(kept)] = 1  # and writes them into its own place
     sides = (matrix.reshape(512, n_heads * d_k) for matrix in (w_q, w_k, w_v))
     return MultiHeadAttention(*sides, w_o.reshape(n_heads * d_k, 512), n_heads)
 
@@ -336,10 +370,19 @@ def _code(word):
 
 
 def _words(words):
-    if isinstance(words, str) or not isinstance(words, Sequence) or not all(isinstance(word, str) for word in words):
-        raise TypeError(f"words must be a list of strings, as in 'Thinking Machines'.split(), and got {words!r:.80}")
+    if (
+        isinstance(words, str)
+        or not isinstance(words, Sequence)
+        or not all(isinstance(word, str) for word in words)
+    ):
+        raise TypeError(
+            f"words must be a list of strings, as in 'Thinking Machines'.split(), and got {words!r:.80}"
+        )
     if not 1 <= len(words) <= 64:
-        raise ValueError(f"there must be 1 to 64 words, and got {len(words)}: " + ("shorten the text" if words else "write at least one"))
+        raise ValueError(
+            f"there must be 1 to 64 words, and got {len(words)}: "
+            + ("shorten the text" if words else "write at least one")
+        )
     return tuple(words)
 
 

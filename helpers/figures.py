@@ -22,14 +22,33 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
 __all__ = [
-    "COLOURS", "Panel", "Picture", "weight_panels", "score_panel", "draw_panel", "heat_maps",
-    "weight_maps", "score_maps", "vector_grids", "lines", "bars", "projections", "attention_pipeline", "multi_head_pipeline",
+    "COLOURS",
+    "Panel",
+    "Picture",
+    "weight_panels",
+    "score_panel",
+    "draw_panel",
+    "heat_maps",
+    "weight_maps",
+    "score_maps",
+    "vector_grids",
+    "lines",
+    "bars",
+    "projections",
+    "attention_pipeline",
+    "multi_head_pipeline",
 ]
 
 # One colour for one kind of thing, in every notebook.
 COLOURS = {
-    "x": "#2e8b57", "query": "#7b4fb5", "key": "#d9730d", "value": "#2b6cb0",
-    "output": "#d6438a", "scores": "#6b7280", "mask": "#9ca3af", "weights": "#31688e",
+    "x": "#2e8b57",
+    "query": "#7b4fb5",
+    "key": "#d9730d",
+    "value": "#2b6cb0",
+    "output": "#d6438a",
+    "scores": "#6b7280",
+    "mask": "#9ca3af",
+    "weights": "#31688e",
 }
 _PALETTES = {"weights": "viridis", "signed": "RdBu_r", "mask": "Greys_r", "words": "Set2"}
 ROW_SUM_TOLERANCE = 1e-3
@@ -76,7 +95,9 @@ class Picture:
         buffer = io.BytesIO()
         FigureCanvasAgg(self.figure)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a box for a letter is better than a red page
+            warnings.filterwarnings(
+                "ignore", "Glyph .* missing from font"
+            )  # a box for a letter is better than a red page
             self.figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None})
         return buffer.getvalue()
 
@@ -92,14 +113,18 @@ def weight_panels(weights: np.ndarray, titles: Sequence[str] | None = None) -> l
     """
     weights = np.asarray(weights, dtype=float)
     if weights.ndim not in (2, 3):
-        raise ValueError(f"weights need the shape (n_queries, n_keys) or (n_heads, n_queries, n_keys), and got {weights.shape}")
+        raise ValueError(
+            f"weights need the shape (n_queries, n_keys) or (n_heads, n_queries, n_keys), and got {weights.shape}"
+        )
     stack = weights.reshape(-1, *weights.shape[-2:])
     sums = stack.sum(axis=-1)
     wrong = np.argwhere((np.abs(sums - 1) > ROW_SUM_TOLERANCE) & (np.abs(sums) > ROW_SUM_TOLERANCE))
     if len(wrong):
         head, row = wrong[0]
         of_head = f" of head {head}" if weights.ndim == 3 else ""
-        raise ValueError(f"these are not weights: row {row}{of_head} sums to {sums[head, row]:.3f}, and each row must sum to 1; was softmax taken over the keys (axis=-1)?")
+        raise ValueError(
+            f"these are not weights: row {row}{of_head} sums to {sums[head, row]:.3f}, and each row must sum to 1; was softmax taken over the keys (axis=-1)?"
+        )
     if titles is None:
         titles = [f"head {i}" for i in range(len(stack))] if weights.ndim == 3 else ["weights"]
     return [Panel(title, cells) for title, cells in zip(titles, stack, strict=True)]
@@ -112,9 +137,19 @@ def score_panel(title: str, scores: np.ndarray, limit: float | None = None, digi
     return Panel(title, scores, "signed", limit or float(np.abs(finite).max(initial=0)) or 1.0, digits=digits)
 
 
-def draw_panel(axes, panel: Panel, rows: Sequence[str], columns: Sequence[str], row_axis="query", column_axis="key", numbers=True):
+def draw_panel(
+    axes,
+    panel: Panel,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    row_axis="query",
+    column_axis="key",
+    numbers=True,
+):
     """Draw one heat map with its words. Returns the image."""
-    image = axes.imshow(_colours(panel), aspect="equal", interpolation="nearest", alpha=0.35 if panel.dim else 1)
+    image = axes.imshow(
+        _colours(panel), aspect="equal", interpolation="nearest", alpha=0.35 if panel.dim else 1
+    )
     axes.set_title(panel.title + (" (off)" if panel.dim else ""), fontsize=10)
     axes.set_xticks(range(len(columns)), [_short(word) for word in columns], fontsize=8)
     axes.set_yticks(range(len(rows)), [_short(word) for word in rows], fontsize=8)
@@ -130,11 +165,29 @@ def draw_panel(axes, panel: Panel, rows: Sequence[str], columns: Sequence[str], 
     if numbers:
         for i, j in np.ndindex(panel.cells.shape):
             text = cell_text(panel, i, j)
-            axes.text(j, i, text, ha="center", va="center", fontsize=9 if len(text) < 5 else 8, color=_ink(image.get_array()[i, j]))
+            axes.text(
+                j,
+                i,
+                text,
+                ha="center",
+                va="center",
+                fontsize=9 if len(text) < 5 else 8,
+                color=_ink(image.get_array()[i, j]),
+            )
     return image
 
 
-def heat_maps(panels: Sequence[Panel], rows, columns, row_axis="query", column_axis="key", note="", alt="", text="", per_line=4) -> Picture:
+def heat_maps(
+    panels: Sequence[Panel],
+    rows,
+    columns,
+    row_axis="query",
+    column_axis="key",
+    note="",
+    alt="",
+    text="",
+    per_line=4,
+) -> Picture:
     """Several heat maps of one size side by side, with one colour bar for each palette."""
     n_rows, n_columns = panels[0].cells.shape
     per_line = min(per_line, len(panels))
@@ -142,7 +195,7 @@ def heat_maps(panels: Sequence[Panel], rows, columns, row_axis="query", column_a
     largest = max(n_rows, n_columns)
     numbers = largest * per_line <= 26 or any(panel.labels is not None for panel in panels)
     bars = {(panel.palette, panel.limit): panel for panel in panels if panel.palette in ("weights", "signed")}
-    bars = bars if len(bars) <= 2 else {}                                   # limits of their own, which the note has to say
+    bars = bars if len(bars) <= 2 else {}  # limits of their own, which the note has to say
     panel_width = min(3.4, 8.6 / per_line)
     row_space = 0.08 * max(len(_short(word)) for word in rows) + 0.3
     column_space = 0.06 * max(len(_short(word)) for word in columns) + 0.5
@@ -153,11 +206,21 @@ def heat_maps(panels: Sequence[Panel], rows, columns, row_axis="query", column_a
     grid = figure.subplots(n_lines, per_line, squeeze=False)
     for i, (axes, panel) in enumerate(zip(grid.flat, panels)):
         lowest_in_column = i + per_line >= len(panels)
-        draw_panel(axes, panel, rows, columns, row_axis if i % per_line == 0 else "", column_axis if lowest_in_column else "", numbers)
-    for axes in list(grid.flat)[len(panels):]:
+        draw_panel(
+            axes,
+            panel,
+            rows,
+            columns,
+            row_axis if i % per_line == 0 else "",
+            column_axis if lowest_in_column else "",
+            numbers,
+        )
+    for axes in list(grid.flat)[len(panels) :]:
         axes.set_axis_off()
     for panel in bars.values():
-        scale = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(panel.lowest, panel.limit), _PALETTES[panel.palette])
+        scale = matplotlib.cm.ScalarMappable(
+            matplotlib.colors.Normalize(panel.lowest, panel.limit), _PALETTES[panel.palette]
+        )
         label = "weight" if panel.palette == "weights" else "value"
         figure.colorbar(scale, ax=grid, shrink=0.85, aspect=25, pad=0.02).set_label(label, fontsize=9)
     if note:
@@ -174,15 +237,31 @@ def weight_maps(weights, queries, keys=None, titles=None, per_line=4) -> Picture
     """
     panels = weight_panels(weights, titles)
     keys = queries if keys is None else keys
-    return heat_maps(panels, queries, keys, note=row_sum_note(panels), alt=weights_alt(panels, queries, keys), per_line=per_line)
+    return heat_maps(
+        panels,
+        queries,
+        keys,
+        note=row_sum_note(panels),
+        alt=weights_alt(panels, queries, keys),
+        per_line=per_line,
+    )
 
 
-def score_maps(scores: Mapping[str, np.ndarray], queries, keys=None, digits=0, row_axis="query", column_axis="key") -> Picture:
+def score_maps(
+    scores: Mapping[str, np.ndarray], queries, keys=None, digits=0, row_axis="query", column_axis="key"
+) -> Picture:
     """Draw signed numbers as heat maps, one for each title, all with the same limits."""
     keys = queries if keys is None else keys
     limit = max(score_panel(title, values).limit for title, values in scores.items())
     panels = [score_panel(title, values, limit, digits) for title, values in scores.items()]
-    alt = "Heat maps of " + "; ".join(f"{panel.title}, from {np.min(panel.cells):.{digits}f} to {np.max(panel.cells):.{digits}f}" for panel in panels) + "."
+    alt = (
+        "Heat maps of "
+        + "; ".join(
+            f"{panel.title}, from {np.min(panel.cells):.{digits}f} to {np.max(panel.cells):.{digits}f}"
+            for panel in panels
+        )
+        + "."
+    )
     return heat_maps(panels, queries, keys, row_axis, column_axis, alt=alt)
 
 
@@ -195,8 +274,17 @@ def vector_grids(vectors: Mapping[str, np.ndarray]) -> Picture:
     *first, last = [score_panel(name, np.reshape(vector, (side, side))) for name, vector in vectors.items()]
     shared = max((panel.limit for panel in first), default=1.0)
     panels = [score_panel(panel.title, panel.cells, shared) for panel in first] + [last]
-    alt = "Grids of coordinates: " + "; ".join(f"{panel.title}, from {panel.cells.min():.0f} to {panel.cells.max():.0f}, sum {panel.cells.sum():.0f}" for panel in panels) + "."
-    return heat_maps(panels, [str(side * i) for i in range(side)], [str(j) for j in range(side)], "", "", alt=alt)
+    alt = (
+        "Grids of coordinates: "
+        + "; ".join(
+            f"{panel.title}, from {panel.cells.min():.0f} to {panel.cells.max():.0f}, sum {panel.cells.sum():.0f}"
+            for panel in panels
+        )
+        + "."
+    )
+    return heat_maps(
+        panels, [str(side * i) for i in range(side)], [str(j) for j in range(side)], "", "", alt=alt
+    )
 
 
 def row_sum_note(panels: Sequence[Panel]) -> str:
@@ -210,10 +298,18 @@ def weights_alt(panels: Sequence[Panel], queries, keys) -> str:
     """A description made from the weights: for each head, where each word looks most (the first words only, if there are many)."""
     parts = []
     for panel in panels[:8]:
-        looks = [f"{_short(queries[i])} looks most at {_short(keys[row.argmax()])} ({row.max():.2f})" for i, row in enumerate(panel.cells[:4])]
+        looks = [
+            f"{_short(queries[i])} looks most at {_short(keys[row.argmax()])} ({row.max():.2f})"
+            for i, row in enumerate(panel.cells[:4])
+        ]
         parts.append(f"{panel.title}: " + ", ".join(looks))
     more = f" {len(panels) - 8} more heads are drawn." if len(panels) > 8 else ""
-    return f"Attention weights of {len(panels)} {'head' if len(panels) == 1 else 'heads'}, queries as rows, keys as columns. " + "; ".join(parts) + "." + more
+    return (
+        f"Attention weights of {len(panels)} {'head' if len(panels) == 1 else 'heads'}, queries as rows, keys as columns. "
+        + "; ".join(parts)
+        + "."
+        + more
+    )
 
 
 def numbers_text(panels: Sequence[Panel], rows, columns, note="") -> str:
@@ -222,15 +318,30 @@ def numbers_text(panels: Sequence[Panel], rows, columns, note="") -> str:
     for panel in panels:
         out.append(panel.title)
         if panel.cells.shape[1] <= 9:
-            table = [[cell_text(panel, i, j, 3 if panel.palette == "weights" else panel.digits) for j in range(panel.cells.shape[1])] for i in range(panel.cells.shape[0])]
+            table = [
+                [
+                    cell_text(panel, i, j, 3 if panel.palette == "weights" else panel.digits)
+                    for j in range(panel.cells.shape[1])
+                ]
+                for i in range(panel.cells.shape[0])
+            ]
             head = [_short(word) for word in columns]
             widths = [max(len(head[j]), *(len(line[j]) for line in table)) for j in range(len(head))]
             left = max(len(_short(word)) for word in rows)
             out.append("  " + " " * left + "  " + "  ".join(word.rjust(w) for word, w in zip(head, widths)))
-            out += ["  " + _short(rows[i]).ljust(left) + "  " + "  ".join(t.rjust(w) for t, w in zip(line, widths)) for i, line in enumerate(table)]
+            out += [
+                "  "
+                + _short(rows[i]).ljust(left)
+                + "  "
+                + "  ".join(t.rjust(w) for t, w in zip(line, widths))
+                for i, line in enumerate(table)
+            ]
         else:
             left = max(len(_short(word)) for word in rows)
-            out += [f"  {_short(rows[i]).ljust(left)}  most at {_short(columns[row.argmax()])}: {row.max():.3f}" for i, row in enumerate(panel.cells)]
+            out += [
+                f"  {_short(rows[i]).ljust(left)}  most at {_short(columns[row.argmax()])}: {row.max():.3f}"
+                for i, row in enumerate(panel.cells)
+            ]
     return "\n".join(out + ([note] if note else []))
 
 
@@ -243,19 +354,41 @@ def cell_text(panel: Panel, i: int, j: int, digits: int | None = None) -> str:
     if panel.palette in ("mask", "words"):
         return f"{value:.0f}"
     text = f"{value:.{panel.digits if digits is None else digits}f}"
-    return text.lstrip("-") if float(text) == 0 else text                   # no "-0.00"
+    return text.lstrip("-") if float(text) == 0 else text  # no "-0.00"
 
 
-def lines(x, curves: Mapping[str, Sequence[float]], x_label: str, y_label: str, title="", log_x=None, log_y=False, colours=(), marks=(), alt="", text="") -> Picture:
+def lines(
+    x,
+    curves: Mapping[str, Sequence[float]],
+    x_label: str,
+    y_label: str,
+    title="",
+    log_x=None,
+    log_y=False,
+    colours=(),
+    marks=(),
+    alt="",
+    text="",
+) -> Picture:
     """Curves over one axis. log_x: the base of a logarithmic x axis. marks: (x, y, what to write) triples."""
     figure = Figure(figsize=(7.4, 3.6), layout="constrained")
     axes = figure.subplots()
     styles = ["-", "--", ":", "-."]
     for i, (label, y) in enumerate(curves.items()):
-        axes.plot(x, y, styles[i % 4], marker="o" if len(x) <= 20 else "", color=(list(colours) + [f"C{i}"] * 9)[i], label=label, lw=2)
+        axes.plot(
+            x,
+            y,
+            styles[i % 4],
+            marker="o" if len(x) <= 20 else "",
+            color=(list(colours) + [f"C{i}"] * 9)[i],
+            label=label,
+            lw=2,
+        )
     for mark_x, mark_y, words in marks:
         axes.plot([mark_x], [mark_y], "o", color="#111827", zorder=5)
-        axes.annotate(words, (mark_x, mark_y), xytext=(8, -4), textcoords="offset points", fontsize=9, va="top")
+        axes.annotate(
+            words, (mark_x, mark_y), xytext=(8, -4), textcoords="offset points", fontsize=9, va="top"
+        )
     if log_x:
         axes.set_xscale("log", base=log_x)
         if len(x) <= 20:
@@ -265,20 +398,36 @@ def lines(x, curves: Mapping[str, Sequence[float]], x_label: str, y_label: str, 
     _finish(axes, x_label, y_label, title)
     if len(curves) > 1:
         axes.legend(frameon=False, fontsize=9)
-    table = "\n".join(f"{label}: " + "  ".join(f"{v:.3f}" for v in np.asarray(y)[:: max(1, len(y) // 9)]) for label, y in curves.items())
-    return Picture(figure, alt or f"{title or y_label} over {x_label}: " + "; ".join(f"{label} goes from {y[0]:.3g} to {y[-1]:.3g}" for label, y in curves.items()) + ".", text or table)
+    table = "\n".join(
+        f"{label}: " + "  ".join(f"{v:.3f}" for v in np.asarray(y)[:: max(1, len(y) // 9)])
+        for label, y in curves.items()
+    )
+    return Picture(
+        figure,
+        alt
+        or f"{title or y_label} over {x_label}: "
+        + "; ".join(f"{label} goes from {y[0]:.3g} to {y[-1]:.3g}" for label, y in curves.items())
+        + ".",
+        text or table,
+    )
 
 
 def bars(values: Mapping[str, float], y_label: str, title="", colours=(), digits=3, alt="") -> Picture:
     """One bar for each name, with its number written on it."""
     figure = Figure(figsize=(min(9.0, 2.4 + 1.15 * len(values)), 3.2), layout="constrained")
     axes = figure.subplots()
-    drawn = axes.bar(list(values), list(values.values()), color=list(colours) or COLOURS["weights"], width=0.6)
+    drawn = axes.bar(
+        list(values), list(values.values()), color=list(colours) or COLOURS["weights"], width=0.6
+    )
     axes.bar_label(drawn, [f"{v:.{digits}f}" for v in values.values()], fontsize=9, padding=2)
     axes.margins(y=0.15)
     _finish(axes, "", y_label, title)
     listing = ", ".join(f"{name} {v:.{digits}f}" for name, v in values.items())
-    return Picture(figure, alt or f"Bars of {y_label}: {listing}.", "\n".join(f"{name}: {v:.{digits}f}" for name, v in values.items()))
+    return Picture(
+        figure,
+        alt or f"Bars of {y_label}: {listing}.",
+        "\n".join(f"{name}: {v:.{digits}f}" for name, v in values.items()),
+    )
 
 
 def projections(words: Sequence[str] = ("Thinking", "Machines")) -> Picture:
@@ -288,15 +437,33 @@ def projections(words: Sequence[str] = ("Thinking", "Machines")) -> Picture:
         y = 1.9 - 1.3 * i
         axes.text(0.55, y, word, ha="center", va="center", fontsize=10)
         _box(axes, 1.75, y, 1.1, 0.42, f"x{i + 1}  (512)", COLOURS["x"], size=9)
-        for j, (letter, matrix, kind) in enumerate((("q", "W_Q", "query"), ("k", "W_K", "key"), ("v", "W_V", "value"))):
+        for j, (letter, matrix, kind) in enumerate(
+            (("q", "W_Q", "query"), ("k", "W_K", "key"), ("v", "W_V", "value"))
+        ):
             x = 3.6 + 1.45 * j
             _box(axes, x, y, 1.05, 0.42, f"{letter}{i + 1}  (64)", COLOURS[kind], size=9)
             bow = f"arc3,rad={-0.18 if i == 0 else 0.18}"
-            axes.add_patch(FancyArrowPatch((2.1, y + (0.22 if i == 0 else -0.22)), (x, y + (0.23 if i == 0 else -0.23)), connectionstyle=bow,
-                                           arrowstyle="-|>", mutation_scale=9, color=COLOURS[kind], lw=1.3, shrinkA=0, shrinkB=0))
-            axes.text(x, 1.25, f"· {matrix}  (512 × 64)", ha="center", va="center", fontsize=8, color=COLOURS[kind])
-    return Picture(figure, f"Each of {' and '.join(words)} has a vector x of 512 numbers; W_Q, W_K and W_V, the same for both words, turn it into a query q, a key k and a value v of 64 numbers.",
-                   "x → · W_Q → q,  x → · W_K → k,  x → · W_V → v   (for each word, with the same matrices)")
+            axes.add_patch(
+                FancyArrowPatch(
+                    (2.1, y + (0.22 if i == 0 else -0.22)),
+                    (x, y + (0.23 if i == 0 else -0.23)),
+                    connectionstyle=bow,
+                    arrowstyle="-|>",
+                    mutation_scale=9,
+                    color=COLOURS[kind],
+                    lw=1.3,
+                    shrinkA=0,
+                    shrinkB=0,
+                )
+            )
+            axes.text(
+                x, 1.25, f"· {matrix}  (512 × 64)", ha="center", va="center", fontsize=8, color=COLOURS[kind]
+            )
+    return Picture(
+        figure,
+        f"Each of {' and '.join(words)} has a vector x of 512 numbers; W_Q, W_K and W_V, the same for both words, turn it into a query q, a key k and a value v of 64 numbers.",
+        "x → · W_Q → q,  x → · W_K → k,  x → · W_V → v   (for each word, with the same matrices)",
+    )
 
 
 def attention_pipeline(lit: str | None = None) -> Picture:
@@ -304,14 +471,29 @@ def attention_pipeline(lit: str | None = None) -> Picture:
 
     lit: "MatMul", "Scale", "Mask", "SoftMax", "MatMul 2", or None for no highlight
     """
-    steps = [("MatMul", "scores", "Q Kᵀ"), ("Scale", "scores", "÷ √d_k"), ("Mask", "mask", "−∞ where not\nallowed (optional)"),
-             ("SoftMax", "weights", "each row\nsums to 1"), ("MatMul 2", "output", "weights · V")]
+    steps = [
+        ("MatMul", "scores", "Q Kᵀ"),
+        ("Scale", "scores", "÷ √d_k"),
+        ("Mask", "mask", "−∞ where not\nallowed (optional)"),
+        ("SoftMax", "weights", "each row\nsums to 1"),
+        ("MatMul 2", "output", "weights · V"),
+    ]
     if lit is not None and lit not in [name for name, *_ in steps]:
         raise ValueError(f"lit must be one of {', '.join(name for name, *_ in steps)}, and got {lit!r}")
     figure, axes = _blank(8.8, 1.7, (-0.9, 9.7), (-0.95, 1.05))
     for i, (name, colour, says) in enumerate(steps):
-        _box(axes, 1.9 * i + 0.6, 0.3, 1.3, 0.55, name.split()[0], COLOURS[colour], filled=lit in (None, name))
-        axes.text(1.9 * i + 0.6, -0.1, says, ha="center", va="top", fontsize=9, color="#111827" if lit in (None, name) else "#9ca3af")
+        _box(
+            axes, 1.9 * i + 0.6, 0.3, 1.3, 0.55, name.split()[0], COLOURS[colour], filled=lit in (None, name)
+        )
+        axes.text(
+            1.9 * i + 0.6,
+            -0.1,
+            says,
+            ha="center",
+            va="top",
+            fontsize=9,
+            color="#111827" if lit in (None, name) else "#9ca3af",
+        )
         _arrow(axes, (1.9 * i + 1.27, 0.3), (1.9 * i + 1.83, 0.3))
     for y, name, colour in ((0.5, "Q", "query"), (0.1, "K", "key")):
         axes.text(-0.75, y, name, ha="center", va="center", fontsize=12, weight="bold", color=COLOURS[colour])
@@ -319,8 +501,12 @@ def attention_pipeline(lit: str | None = None) -> Picture:
     axes.text(8.2, 0.97, "V", ha="center", va="center", fontsize=12, weight="bold", color=COLOURS["value"])
     _arrow(axes, (8.2, 0.85), (8.2, 0.59), COLOURS["value"])
     lit_words = f" {'The second MatMul' if lit == 'MatMul 2' else lit} is highlighted." if lit else ""
-    return Picture(figure, "Scaled dot-product attention as five boxes in a row: MatMul of Q and K, Scale, optional Mask, SoftMax, and MatMul with V." + lit_words,
-                   " → ".join(f"[{name}]" if name == lit else name for name, *_ in steps))
+    return Picture(
+        figure,
+        "Scaled dot-product attention as five boxes in a row: MatMul of Q and K, Scale, optional Mask, SoftMax, and MatMul with V."
+        + lit_words,
+        " → ".join(f"[{name}]" if name == lit else name for name, *_ in steps),
+    )
 
 
 def multi_head_pipeline(n_heads: int = 8) -> Picture:
@@ -340,9 +526,21 @@ def multi_head_pipeline(n_heads: int = 8) -> Picture:
     _arrow(axes, (4.3, 3.02), (4.3, 3.32))
     _box(axes, 4.3, 3.55, 2.6, 0.42, "· W_O", COLOURS["scores"])
     _arrow(axes, (4.3, 3.77), (4.3, 4.0))
-    axes.text(4.3, 4.18, "output  (n, d_model)", ha="center", va="center", fontsize=11, color=COLOURS["output"], weight="bold")
-    return Picture(figure, f"Multi-head attention: x feeds {n_heads} heads, each with its own Q, K and V and its own attention; their results are put side by side and multiplied by W_O.",
-                   f"x → {n_heads} × (Q, K, V → attention) → concat → · W_O → output")
+    axes.text(
+        4.3,
+        4.18,
+        "output  (n, d_model)",
+        ha="center",
+        va="center",
+        fontsize=11,
+        color=COLOURS["output"],
+        weight="bold",
+    )
+    return Picture(
+        figure,
+        f"Multi-head attention: x feeds {n_heads} heads, each with its own Q, K and V and its own attention; their results are put side by side and multiplied by W_O.",
+        f"x → {n_heads} × (Q, K, V → attention) → concat → · W_O → output",
+    )
 
 
 def _finish(axes, x_label, y_label, title):
@@ -362,13 +560,35 @@ def _blank(width, height, xlim, ylim):
 
 
 def _box(axes, x, y, width, height, text, colour, filled=True, size=10):
-    axes.add_patch(FancyBboxPatch((x - width / 2, y - height / 2), width, height, boxstyle="round,pad=0,rounding_size=0.08",
-                                  facecolor=colour if filled else "white", edgecolor=colour, lw=1.6))
-    axes.text(x, y, text, ha="center", va="center", fontsize=size, color="white" if filled else colour, weight="bold")
+    axes.add_patch(
+        FancyBboxPatch(
+            (x - width / 2, y - height / 2),
+            width,
+            height,
+            boxstyle="round,pad=0,rounding_size=0.08",
+            facecolor=colour if filled else "white",
+            edgecolor=colour,
+            lw=1.6,
+        )
+    )
+    axes.text(
+        x,
+        y,
+        text,
+        ha="center",
+        va="center",
+        fontsize=size,
+        color="white" if filled else colour,
+        weight="bold",
+    )
 
 
 def _arrow(axes, start, end, colour="#374151"):
-    axes.add_patch(FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, color=colour, lw=1.2, shrinkA=0, shrinkB=0))
+    axes.add_patch(
+        FancyArrowPatch(
+            start, end, arrowstyle="-|>", mutation_scale=9, color=colour, lw=1.2, shrinkA=0, shrinkB=0
+        )
+    )
 
 
 def _colours(panel: Panel) -> np.ndarray:
@@ -379,7 +599,7 @@ def _colours(panel: Panel) -> np.ndarray:
     share = (cells - panel.lowest) / (panel.limit - panel.lowest)
     index = np.floor(np.clip(np.nan_to_num(share, nan=0, posinf=1, neginf=0), 0, 1) * 255 + 0.5).astype(int)
     colours = table[index]
-    colours[~np.isfinite(cells)] = 229                                      # no number: light grey
+    colours[~np.isfinite(cells)] = 229  # no number: light grey
     return colours
 
 

@@ -66,7 +66,10 @@ class MaskedWords:
         shares = self.shares[kept]
         if shares.size == 0:
             raise ValueError("no sentence is left: kept is False everywhere")
-        arrays = (getattr(self, name)[kept] for name in ("tokens", "places", "targets", "roles", "senses", "surprises"))
+        arrays = (
+            getattr(self, name)[kept]
+            for name in ("tokens", "places", "targets", "roles", "senses", "surprises")
+        )
         return MaskedWords(*arrays, shares / shares.sum(), self.n_senses, self.n_roles)
 
 
@@ -110,12 +113,17 @@ class Grammar:
     @classmethod
     def from_rules(cls, rules: dict) -> Grammar:
         """List every sentence that the rules allow; data/README.md says what the rules mean."""
-        if missing := {"patterns", "people", "senses", "any sense", "settings", "SAW", "PLEASED"} - rules.keys():
+        if (
+            missing := {"patterns", "people", "senses", "any sense", "settings", "SAW", "PLEASED"}
+            - rules.keys()
+        ):
             raise ValueError(f"the rules lack {min(missing)!r}: data/README.md says what belongs there")
         rows = list(_derivations(rules))
         lengths = {len(words) for words, *_ in rows}
         if len(lengths) != 1:
-            raise ValueError(f"every pattern must have the same number of words, and they have {sorted(lengths)}")
+            raise ValueError(
+                f"every pattern must have the same number of words, and they have {sorted(lengths)}"
+            )
         texts, role_rows, sense_rows, probabilities = zip(*rows)
         words = (MASK, *sorted({word for text in texts for word in text}))
         roles = tuple(dict.fromkeys(role for row in role_rows for role in row if role))
@@ -123,12 +131,20 @@ class Grammar:
         role_number = {"": -1, **{role: i for i, role in enumerate(roles)}}
         sentences = np.array([[number[word] for word in text] for text in texts])
         if len(np.unique(sentences, axis=0)) < len(sentences):
-            raise ValueError("the rules make one sentence in two ways, so its sense is not certain: give the two senses different words")
+            raise ValueError(
+                "the rules make one sentence in two ways, so its sense is not certain: give the two senses different words"
+            )
         probabilities = np.array(probabilities)
         return cls(
-            words, roles, tuple((entry["NOUN"], entry["sense"]) for entry in rules["senses"]), sentences, probabilities,
-            np.array([[role_number[role] for role in row] for row in role_rows]), np.array(sense_rows),
-            _surprises(sentences, probabilities))
+            words,
+            roles,
+            tuple((entry["NOUN"], entry["sense"]) for entry in rules["senses"]),
+            sentences,
+            probabilities,
+            np.array([[role_number[role] for role in row] for row in role_rows]),
+            np.array(sense_rows),
+            _surprises(sentences, probabilities),
+        )
 
     def numbers(self, text: str) -> np.ndarray:
         """The words of a text as numbers: (n,)."""
@@ -149,7 +165,9 @@ class Grammar:
         if isinstance(batch, (bool, np.bool_)) or not isinstance(batch, (int, np.integer)) or batch < 1:
             raise ValueError(f"batch must be a whole number from 1 on, and got {batch!r}")
         if not isinstance(rng, np.random.Generator):
-            raise TypeError(f"rng must be a numpy Generator, as np.random.default_rng(0) makes one, and got {type(rng).__name__}")
+            raise TypeError(
+                f"rng must be a numpy Generator, as np.random.default_rng(0) makes one, and got {type(rng).__name__}"
+            )
         sentence = np.searchsorted(self._ends, rng.random(batch), side="right")
         role = np.floor(rng.random(batch) * len(self.roles)).astype(int)
         return self._hide(sentence, self._place_of[sentence, role], np.full(batch, 1 / batch))
@@ -162,9 +180,18 @@ class Grammar:
     def _hide(self, sentence, place, shares):
         tokens, rows = self.sentences[sentence], np.arange(len(sentence))
         targets = tokens[rows, place]
-        tokens[rows, place] = 0                                             # the number of [mask]
-        return MaskedWords(tokens, place, targets, self.role_of[sentence, place], self.sense_of[sentence],
-                           self.surprises[sentence, place], shares, len(self.senses), len(self.roles))
+        tokens[rows, place] = 0  # the number of [mask]
+        return MaskedWords(
+            tokens,
+            place,
+            targets,
+            self.role_of[sentence, place],
+            self.sense_of[sentence],
+            self.surprises[sentence, place],
+            shares,
+            len(self.senses),
+            len(self.roles),
+        )
 
     @cached_property
     def _ends(self):
@@ -180,22 +207,40 @@ class Grammar:
 
 def _derivations(rules):
     """Every way through the rules: the words, their roles, the sense's index, the probability."""
-    for pattern, person, (index, sense) in itertools.product(rules["patterns"], rules["people"], enumerate(rules["senses"])):
+    for pattern, person, (index, sense) in itertools.product(
+        rules["patterns"], rules["people"], enumerate(rules["senses"])
+    ):
         choices = {
-            "SAW": rules["SAW"], "PLEASED": rules["PLEASED"],
-            "SUBJECT": person["SUBJECT"], "SELF": [person["SELF"]],
-            "NOUN": [sense["NOUN"]], "ADJECTIVE": sense["ADJECTIVE"] + rules["any sense"]["ADJECTIVE"],
+            "SAW": rules["SAW"],
+            "PLEASED": rules["PLEASED"],
+            "SUBJECT": person["SUBJECT"],
+            "SELF": [person["SELF"]],
+            "NOUN": [sense["NOUN"]],
+            "ADJECTIVE": sense["ADJECTIVE"] + rules["any sense"]["ADJECTIVE"],
             "PLACE": rules["settings"][sense["setting"]]["PLACE"],
         }
         slots = pattern.split()
         options = [choices.get(slot, [slot]) for slot in slots]
-        ways = len(rules["patterns"]) * len(rules["people"]) * len(rules["senses"]) * np.prod([len(o) for o in options])
+        ways = (
+            len(rules["patterns"])
+            * len(rules["people"])
+            * len(rules["senses"])
+            * np.prod([len(o) for o in options])
+        )
         roles = [_ROLE.get(slot, "") for slot in slots]
         for words in itertools.product(*options):
             yield words, roles, index, 1 / ways
 
 
-_ROLE = {"SUBJECT": "subject", "SELF": "reflexive", "SAW": "verb", "PLEASED": "verb", "ADJECTIVE": "adjective", "NOUN": "noun", "PLACE": "place"}
+_ROLE = {
+    "SUBJECT": "subject",
+    "SELF": "reflexive",
+    "SAW": "verb",
+    "PLEASED": "verb",
+    "ADJECTIVE": "adjective",
+    "NOUN": "noun",
+    "PLACE": "place",
+}
 
 
 def _surprises(sentences, probabilities):
@@ -204,7 +249,7 @@ def _surprises(sentences, probabilities):
     for place in range(sentences.shape[1]):
         others = np.delete(sentences, place, axis=1)
         _, group = np.unique(others, axis=0, return_inverse=True)
-        group = group.ravel()                                               # some versions of NumPy return a column
+        group = group.ravel()  # some versions of NumPy return a column
         together = np.bincount(group, weights=probabilities)[group]
         surprises[:, place] = np.log(together / probabilities)
     return surprises

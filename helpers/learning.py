@@ -26,9 +26,23 @@ from helpers import examples, fast
 from helpers.attention import MultiHeadAttention, merge_heads, split_heads
 
 __all__ = [
-    "Parameters", "loss_and_gradients", "read", "Adam", "train", "Training", "trained", "losses", "ablate",
-    "embed", "embed_backward", "project", "project_backward", "attend", "attend_backward",
-    "cross_entropy", "cross_entropy_backward",
+    "Parameters",
+    "loss_and_gradients",
+    "read",
+    "Adam",
+    "train",
+    "Training",
+    "trained",
+    "losses",
+    "ablate",
+    "embed",
+    "embed_backward",
+    "project",
+    "project_backward",
+    "attend",
+    "attend_backward",
+    "cross_entropy",
+    "cross_entropy_backward",
 ]
 
 
@@ -37,55 +51,61 @@ __all__ = [
 
 def embed(tokens, embeddings, positions):
     """Look up each word's vector, and add the vector of its place."""
-    return embeddings[tokens] + positions                                   # (batch, n, d_model)
+    return embeddings[tokens] + positions  # (batch, n, d_model)
 
 
 def embed_backward(d_x, tokens, n_words):
     """A word's vector was used wherever the word stands, a place's vector in every sentence: add up over all uses."""
-    words = d_x.reshape(-1, d_x.shape[-1])                                  # (batch · n, d_model)
-    stands = (np.arange(n_words)[:, None] == tokens.reshape(-1)).astype(d_x.dtype)    # (n_words, batch · n): 1 where it stands
-    return stands @ words, d_x.sum(axis=0)                                  # (n_words, d_model), (n, d_model)
+    words = d_x.reshape(-1, d_x.shape[-1])  # (batch · n, d_model)
+    stands = (np.arange(n_words)[:, None] == tokens.reshape(-1)).astype(
+        d_x.dtype
+    )  # (n_words, batch · n): 1 where it stands
+    return stands @ words, d_x.sum(axis=0)  # (n_words, d_model), (n, d_model)
 
 
 def project(x, w):
     """Multiply every word's vector by a matrix."""
-    return x @ w                                                            # (..., d_out)
+    return x @ w  # (..., d_out)
 
 
 def project_backward(d_y, x, w):
     """y = x w: the gradient of x is d_y wᵀ, that of w is xᵀ d_y, summed over all words."""
     rows, d_rows = x.reshape(-1, x.shape[-1]), d_y.reshape(-1, d_y.shape[-1])
-    return d_y @ w.T, rows.T @ d_rows                                       # (..., d_in), (d_in, d_out)
+    return d_y @ w.T, rows.T @ d_rows  # (..., d_in), (d_in, d_out)
 
 
 def attend(queries, keys, values, scaled=True):
     """softmax(Q Kᵀ / √d_k) V, for every head; scaled=False leaves the division out."""
-    scores = queries @ keys.swapaxes(-1, -2) * _scale(keys, scaled)         # (batch, n_heads, n, n)
+    scores = queries @ keys.swapaxes(-1, -2) * _scale(keys, scaled)  # (batch, n_heads, n, n)
     weights = fast.softmax_in_place(scores)
-    return weights @ values, weights                                        # (batch, n_heads, n, d_v)
+    return weights @ values, weights  # (batch, n_heads, n, d_v)
 
 
 def attend_backward(d_found, queries, keys, values, weights, scaled=True):
     """Back through the weighted sum, the softmax and the dot products, in this order."""
-    d_values = weights.swapaxes(-1, -2) @ d_found                           # (batch, n_heads, n, d_v)
-    d_weights = d_found @ values.swapaxes(-1, -2)                           # (batch, n_heads, n, n)
-    mean = np.einsum("...k,...k->...", weights, d_weights)[..., None]       # (batch, n_heads, n, 1): each row's mean of d_weights
-    d_products = weights * (d_weights - mean) * _scale(keys, scaled)        # (batch, n_heads, n, n)
+    d_values = weights.swapaxes(-1, -2) @ d_found  # (batch, n_heads, n, d_v)
+    d_weights = d_found @ values.swapaxes(-1, -2)  # (batch, n_heads, n, n)
+    mean = np.einsum("...k,...k->...", weights, d_weights)[
+        ..., None
+    ]  # (batch, n_heads, n, 1): each row's mean of d_weights
+    d_products = weights * (d_weights - mean) * _scale(keys, scaled)  # (batch, n_heads, n, n)
     return d_products @ keys, d_products.swapaxes(-1, -2) @ queries, d_values
 
 
 def cross_entropy(scores, targets):
     """-log of the probability that softmax(scores) gives to the target, in nat."""
-    shifted = scores - scores.max(axis=-1, keepdims=True)                   # changes nothing, and exp does not overflow
-    logs = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))    # never log(0), as log(softmax(scores)) may be
-    return -logs[np.arange(len(targets)), targets], np.exp(logs)            # (batch,), (batch, n_words)
+    shifted = scores - scores.max(axis=-1, keepdims=True)  # changes nothing, and exp does not overflow
+    logs = shifted - np.log(
+        np.exp(shifted).sum(axis=-1, keepdims=True)
+    )  # never log(0), as log(softmax(scores)) may be
+    return -logs[np.arange(len(targets)), targets], np.exp(logs)  # (batch,), (batch, n_words)
 
 
 def cross_entropy_backward(probabilities, targets):
     """Of the mean loss: probability minus 1 for the target, probability for every other word, over the batch."""
     d_scores = probabilities.copy()
     d_scores[np.arange(len(targets)), targets] -= 1
-    return d_scores / len(targets)                                          # (batch, n_words)
+    return d_scores / len(targets)  # (batch, n_words)
 
 
 def _scale(keys, scaled):
@@ -119,13 +139,22 @@ class Parameters:
     scaled: bool = True
 
     @classmethod
-    def random(cls, n_words, n, d_model, n_heads, rng, d_k=None, d_v=None, dtype=np.float64, scaled=True) -> Parameters:
+    def random(
+        cls, n_words, n, d_model, n_heads, rng, d_k=None, d_v=None, dtype=np.float64, scaled=True
+    ) -> Parameters:
         """Small random numbers to begin with, drawn from rng; d_k and d_v are d_model / n_heads unless given."""
         _check_counts(n_words=n_words, n=n)
         layer = MultiHeadAttention.random(d_model, n_heads, rng, d_k, d_v)
         small = 1 / math.sqrt(d_model)
-        arrays = [rng.standard_normal((n_words, d_model)) * small, rng.standard_normal((n, d_model)) * small,
-                  layer.w_q, layer.w_k, layer.w_v, layer.w_o, rng.standard_normal((d_model, n_words)) * small]
+        arrays = [
+            rng.standard_normal((n_words, d_model)) * small,
+            rng.standard_normal((n, d_model)) * small,
+            layer.w_q,
+            layer.w_k,
+            layer.w_v,
+            layer.w_o,
+            rng.standard_normal((d_model, n_words)) * small,
+        ]
         return cls(*(np.array(array, dtype) for array in arrays), layer.n_heads, scaled)
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -133,13 +162,19 @@ class Parameters:
         return {name: getattr(self, name) for name in _ARRAYS}
 
     def copy(self) -> Parameters:
-        return Parameters(**{name: array.copy() for name, array in self.arrays().items()}, n_heads=self.n_heads, scaled=self.scaled)
+        return Parameters(
+            **{name: array.copy() for name, array in self.arrays().items()},
+            n_heads=self.n_heads,
+            scaled=self.scaled,
+        )
 
     @property
     def attention(self) -> MultiHeadAttention:
         """The layer as notebook 04 knows it, with a copy of the matrices as they are now; it divides, so an unscaled W_Q is made larger."""
         larger = 1 if self.scaled else math.sqrt(self.w_k.shape[1] / self.n_heads)
-        return MultiHeadAttention(self.w_q * self.w_q.dtype.type(larger), self.w_k, self.w_v, self.w_o, self.n_heads)
+        return MultiHeadAttention(
+            self.w_q * self.w_q.dtype.type(larger), self.w_k, self.w_v, self.w_o, self.n_heads
+        )
 
     def embed(self, tokens) -> np.ndarray:
         """The word vectors that the attention sees: (..., n, d_model)."""
@@ -164,21 +199,23 @@ def read(parameters: Parameters, tokens, places, heads=None):
     if heads is not None:
         heads = np.asarray(heads)
         if heads.dtype != bool or heads.shape != (parameters.n_heads,):
-            raise ValueError(f"heads must be {parameters.n_heads} booleans, False where a head is off, and got {heads.dtype} of shape {heads.shape}")
+            raise ValueError(
+                f"heads must be {parameters.n_heads} booleans, False where a head is off, and got {heads.dtype} of shape {heads.shape}"
+            )
     scores, weights, _ = _forward(parameters, tokens, places, heads)
     return scores, weights
 
 
 def _forward(p, tokens, places, heads=None):
-    x = embed(tokens, p.embeddings, p.positions)                            # (batch, n, d_model)
+    x = embed(tokens, p.embeddings, p.positions)  # (batch, n, d_model)
     queries, keys, values = (split_heads(project(x, w), p.n_heads) for w in (p.w_q, p.w_k, p.w_v))
-    found, weights = attend(queries, keys, values, p.scaled)                # (batch, n_heads, n, d_v)
+    found, weights = attend(queries, keys, values, p.scaled)  # (batch, n_heads, n, d_v)
     if heads is not None:
         found = found * heads[:, None, None]
-    hidden = np.arange(len(places)), places                                 # from here on only the hidden word matters
-    merged = merge_heads(found)[hidden]                                     # (batch, n_heads · d_v)
-    z = x[hidden] + project(merged, p.w_o)                                  # (batch, d_model)
-    scores = project(z, p.output)                                           # (batch, n_words)
+    hidden = np.arange(len(places)), places  # from here on only the hidden word matters
+    merged = merge_heads(found)[hidden]  # (batch, n_heads · d_v)
+    z = x[hidden] + project(merged, p.w_o)  # (batch, d_model)
+    scores = project(z, p.output)  # (batch, n_words)
     return scores, weights, (x, queries, keys, values, hidden, merged, z)
 
 
@@ -199,18 +236,20 @@ def loss_and_gradients(parameters: Parameters, tokens, places, targets) -> tuple
     scores, weights, (x, queries, keys, values, hidden, merged, z) = _forward(p, tokens, places)
     each, probabilities = cross_entropy(scores, targets)
 
-    d_scores = cross_entropy_backward(probabilities, targets)               # (batch, n_words)
-    d_z, d_output = project_backward(d_scores, z, p.output)                 # (batch, d_model)
-    d_merged, d_w_o = project_backward(d_z, merged, p.w_o)                  # (batch, n_heads · d_v)
-    d_found = split_heads(_only(hidden, d_merged, like=x), p.n_heads)       # (batch, n_heads, n, d_v)
+    d_scores = cross_entropy_backward(probabilities, targets)  # (batch, n_words)
+    d_z, d_output = project_backward(d_scores, z, p.output)  # (batch, d_model)
+    d_merged, d_w_o = project_backward(d_z, merged, p.w_o)  # (batch, n_heads · d_v)
+    d_found = split_heads(_only(hidden, d_merged, like=x), p.n_heads)  # (batch, n_heads, n, d_v)
     d_queries, d_keys, d_values = attend_backward(d_found, queries, keys, values, weights, p.scaled)
     d_x_q, d_w_q = project_backward(merge_heads(d_queries), x, p.w_q)
     d_x_k, d_w_k = project_backward(merge_heads(d_keys), x, p.w_k)
     d_x_v, d_w_v = project_backward(merge_heads(d_values), x, p.w_v)
-    d_x = d_x_q + d_x_k + d_x_v                                             # x went four ways: its gradients add up,
-    d_x[hidden] += d_z                                                      # the fourth for the hidden word only
+    d_x = d_x_q + d_x_k + d_x_v  # x went four ways: its gradients add up,
+    d_x[hidden] += d_z  # the fourth for the hidden word only
     d_embeddings, d_positions = embed_backward(d_x, tokens, len(p.embeddings))
-    return float(each.mean()), Parameters(d_embeddings, d_positions, d_w_q, d_w_k, d_w_v, d_w_o, d_output, p.n_heads)
+    return float(each.mean()), Parameters(
+        d_embeddings, d_positions, d_w_q, d_w_k, d_w_v, d_w_o, d_output, p.n_heads
+    )
 
 
 def _only(hidden, d_rows, like):
@@ -226,13 +265,21 @@ def _whole_numbers(p, **given):
     arrays = {name: np.asarray(array) for name, array in given.items()}
     batch = len(arrays["tokens"]) if arrays["tokens"].ndim else 0
     for name, array in arrays.items():
-        shape, end = {"tokens": ((batch, n), n_words), "places": ((batch,), n), "targets": ((batch,), n_words)}[name]
+        shape, end = {
+            "tokens": ((batch, n), n_words),
+            "places": ((batch,), n),
+            "targets": ((batch,), n_words),
+        }[name]
         if array.dtype.kind not in "iu":
             raise TypeError(f"{name} must be whole numbers, and got {array.dtype}")
         if array.shape != shape or not batch:
-            raise ValueError(f"{name} must have the shape {f'(batch, n = {n})' if name == 'tokens' else f'(batch = {batch},)'} with a batch of at least 1, and got {array.shape}")
+            raise ValueError(
+                f"{name} must have the shape {f'(batch, n = {n})' if name == 'tokens' else f'(batch = {batch},)'} with a batch of at least 1, and got {array.shape}"
+            )
         if array.min() < 0 or array.max() >= end:
-            raise ValueError(f"{name} must lie between 0 and {end - 1}, and got {array.min()} to {array.max()}")
+            raise ValueError(
+                f"{name} must lie between 0 and {end - 1}, and got {array.min()} to {array.max()}"
+            )
     return arrays.values()
 
 
@@ -292,8 +339,17 @@ class Training:
     interrupted: bool = False
 
 
-def train(parameters: Parameters, draw: Callable, rng: np.random.Generator, steps: int = 1500, batch: int = 64, rate: float = 0.01,
-          checkpoints: Iterable[int] = (), progress: bool = True, watch: Callable[[Training], None] | None = None) -> Training:
+def train(
+    parameters: Parameters,
+    draw: Callable,
+    rng: np.random.Generator,
+    steps: int = 1500,
+    batch: int = 64,
+    rate: float = 0.01,
+    checkpoints: Iterable[int] = (),
+    progress: bool = True,
+    watch: Callable[[Training], None] | None = None,
+) -> Training:
     """Let a copy of the parameters learn. Interrupt the kernel, and what was learned so far is returned.
 
     The rate falls evenly from rate to 0, so that the last steps no longer jump about. The same parameters
@@ -311,10 +367,14 @@ def train(parameters: Parameters, draw: Callable, rng: np.random.Generator, step
     if not 0 < rate < math.inf:
         raise ValueError(f"rate must be a positive number, and got {rate!r}")
     if not isinstance(rng, np.random.Generator):
-        raise TypeError(f"rng must be a numpy Generator, as np.random.default_rng(0) makes one, and got {type(rng).__name__}")
+        raise TypeError(
+            f"rng must be a numpy Generator, as np.random.default_rng(0) makes one, and got {type(rng).__name__}"
+        )
     wanted, every = set(checkpoints), max(1, steps // 50)
     if never := wanted - set(range(steps + 1)):
-        raise ValueError(f"a checkpoint at step {min(never)} is never reached: there are the steps 0 to {steps}")
+        raise ValueError(
+            f"a checkpoint at step {min(never)} is never reached: there are the steps 0 to {steps}"
+        )
     parameters = parameters.copy()
     training, adam = Training(parameters, steps), Adam(parameters)
     if 0 in wanted:
@@ -350,15 +410,24 @@ def trained() -> Training:
     """
     arrays = examples._arrays("trained.npz")
     steps = arrays["steps"].tolist()
-    checkpoints = {step: Parameters(*(arrays[name][i] for name in _ARRAYS), n_heads=8) for i, step in enumerate(steps)}
-    return Training(checkpoints[steps[-1]].copy(), steps[-1], arrays["losses"].tolist(), arrays["floors"].tolist(), checkpoints)
+    checkpoints = {
+        step: Parameters(*(arrays[name][i] for name in _ARRAYS), n_heads=8) for i, step in enumerate(steps)
+    }
+    return Training(
+        checkpoints[steps[-1]].copy(),
+        steps[-1],
+        arrays["losses"].tolist(),
+        arrays["floors"].tolist(),
+        checkpoints,
+    )
 
 
 def _bar(steps):
     """A progress bar below the cell, or None outside a notebook. Its output holds the live view only, which nobody stores."""
+    import ipywidgets
     from IPython import get_ipython
     from IPython.display import display
-    import ipywidgets
+
     from helpers.twins import view_entry
 
     if not hasattr(get_ipython(), "kernel"):

@@ -16,13 +16,18 @@ import platformdirs
 __all__ = ["folder", "forget", "keep", "kept", "pause"]
 
 FILES = ("guesses", "answers")
-_not_written: dict[str, list[dict]] = {name: [] for name in FILES}         # what could not be put into a file: it counts until the kernel ends
+_not_written: dict[str, list[dict]] = {
+    name: [] for name in FILES
+}  # what could not be put into a file: it counts until the kernel ends
 _paused = False
 
 
 def folder() -> pathlib.Path:
     """Where everything is kept: the user's data folder, or the one that THINKING_MACHINES_DATA names."""
-    return pathlib.Path(os.environ.get("THINKING_MACHINES_DATA") or platformdirs.user_data_dir("thinking-machines", appauthor=False))
+    return pathlib.Path(
+        os.environ.get("THINKING_MACHINES_DATA")
+        or platformdirs.user_data_dir("thinking-machines", appauthor=False)
+    )
 
 
 def forget() -> None:
@@ -50,7 +55,7 @@ def keep(name: str, entry: dict) -> str:
     try:
         folder().mkdir(parents=True, exist_ok=True)
         with _file(name).open("a", encoding="utf-8", errors="surrogatepass", newline="\n") as file:
-            file.write(f"\n{line}\n")                                       # on a line of its own, even after one that was cut short
+            file.write(f"\n{line}\n")  # on a line of its own, even after one that was cut short
     except OSError as problem:
         _not_written[name].append(entry)
         return f"It is kept until the kernel ends, and no longer, because the folder {folder()} cannot be written to ({problem.strerror})."
@@ -61,7 +66,7 @@ def kept(name: str) -> list[dict]:
     """Every entry of a file, the first one first. A line that cannot be read is passed over."""
     try:
         lines = _file(name).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:                                                         # no file yet, or one that may not be read
+    except OSError:  # no file yet, or one that may not be read
         lines = []
     entries = []
     for line in lines:

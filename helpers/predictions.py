@@ -33,9 +33,16 @@ class Prediction(widgets.VBox):
         self.choices = tuple(options) if options else None
         prompt = widgets.HTML(f"<b>Predict.</b> {html.escape(question)}")
         if self.choices:
-            self.answer = widgets.RadioButtons(options=self.choices, value=None, layout=widgets.Layout(width="auto"))
+            self.answer = widgets.RadioButtons(
+                options=self.choices, value=None, layout=widgets.Layout(width="auto")
+            )
         else:
-            self.answer = widgets.Text(placeholder="a number", description="my guess", continuous_update=False, layout=widgets.Layout(width="220px"))
+            self.answer = widgets.Text(
+                placeholder="a number",
+                description="my guess",
+                continuous_update=False,
+                layout=widgets.Layout(width="220px"),
+            )
             self.answer.on_msg(self._key_pressed)
             self.answer.observe(self._typed, "value")
         self.button = widgets.Button(description="Record my guess")
@@ -62,15 +69,15 @@ class Prediction(widgets.VBox):
         self._say(guess, problem)
 
     def _key_pressed(self, _, content, buffers) -> None:
-        self._entered = content.get("event") == "submit"                    # Enter; what was typed comes right after it
+        self._entered = content.get("event") == "submit"  # Enter; what was typed comes right after it
 
     def _typed(self, change) -> None:
         if self._entered:
             self.record(change.new)
-        else:                                                               # the box was left, perhaps for the button
+        else:  # the box was left, perhaps for the button
             self.status.value = "Not recorded yet: press Enter in the box, or the button."
 
-    def reveal(self, truth) -> "Reveal":
+    def reveal(self, truth) -> Reveal:
         """Compare with what was computed: a number, or the option that is right."""
         if self.choices and truth not in self.choices:
             raise ValueError(f"the right answer must be one of the options, and got {truth!r}")
@@ -99,7 +106,11 @@ class Prediction(widgets.VBox):
         except (ValueError, ZeroDivisionError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
-            raise ValueError(f"“{text[:40]}” is not a number: type one such as 0.5, 1/8, 20 % or 4e48." if text else "Type a number first.")
+            raise ValueError(
+                f"“{text[:40]}” is not a number: type one such as 0.5, 1/8, 20 % or 4e48."
+                if text
+                else "Type a number first."
+            )
         return number
 
     def _say(self, latest=None, problem="") -> None:
@@ -148,7 +159,9 @@ class Summary:
         rows = [("prediction", "computed", "your guess")]
         rows += [(p.name.split(maxsplit=1)[-1], p.compared()[1], p.compared()[0]) for p in self.predictions]
         widths = [max(len(row[i]) for row in rows) for i in range(3)]
-        return "\n".join("  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows)
+        return "\n".join(
+            "  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows
+        )
 
 
 def _number(text: str) -> float:
@@ -162,4 +175,6 @@ def _number(text: str) -> float:
 
 def _guesses(name: str) -> list:
     """The guesses kept under a name, the first one first."""
-    return [entry["guess"] for entry in memory.kept("guesses") if entry.get("name") == name and "guess" in entry]
+    return [
+        entry["guess"] for entry in memory.kept("guesses") if entry.get("name") == name and "guess" in entry
+    ]

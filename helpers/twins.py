@@ -15,9 +15,11 @@ from IPython.display import display
 __all__ = ["VIEW", "view_entry", "show_with_twin", "note"]
 
 VIEW = "application/vnd.jupyter.widget-view+json"
-_OUTPUT = ":is(.jp-OutputArea-child, .output_container)"                    # in JupyterLab, Notebook and Voilà; in VS Code
+_OUTPUT = ":is(.jp-OutputArea-child, .output_container)"  # in JupyterLab, Notebook and Voilà; in VS Code
 _VIEW_LIVES = f"{_OUTPUT}:has(.tm-live)"
-_VIEW_IS_DEAD = f"{_OUTPUT}:has(> .lm-Panel):not(:has(.tm-live))"           # the panel for a view, with a text or nothing in it
+_VIEW_IS_DEAD = (
+    f"{_OUTPUT}:has(> .lm-Panel):not(:has(.tm-live))"  # the panel for a view, with a text or nothing in it
+)
 # The note is the twin's last output, and a picture may stand between the view and the note.
 _STYLE = (
     f"<style>{_VIEW_IS_DEAD}:has(+ {_OUTPUT} .tm-note, + {_OUTPUT} + {_OUTPUT} .tm-note), "
@@ -36,7 +38,7 @@ def show_with_twin(widget: widgets.DOMWidget, twin: Iterable[tuple[dict, dict]])
     """Display the live view, and then its one or two static outputs, as (data, metadata); the last holds a note()."""
     widget.add_class("tm-live")
     display(view_entry(widget), raw=True)
-    for data, metadata in twin:                                             # drawn after the view is on its way
+    for data, metadata in twin:  # drawn after the view is on its way
         display(data, metadata=metadata, raw=True)
 
 

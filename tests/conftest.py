@@ -7,9 +7,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))  # the tests share notebooks.py and jupyterlab.py
 
+import jupyterlab
 import pytest
 
-import jupyterlab
 import notebooks
 
 # At import, so that the kernels that nbval starts inherit it: a learner's own answers never change a test.
@@ -62,7 +62,7 @@ def opened(lab, open_notebooks):
     yield open_and_run
     for notebook in used:
         said = notebook.error_outputs() + notebook.console_errors + notebook.dialogs
-        notebook.console_errors.clear()                                      # each is the fault of one test
+        notebook.console_errors.clear()  # each is the fault of one test
         notebook.dialogs.clear()
         assert said == []
 
@@ -77,19 +77,29 @@ def pytest_terminal_summary(terminalreporter):
 
 def mutation_score(terminal):
     """The score of test_mutations.py, also where the tests ran in other processes."""
-    rows = [(report.passed, dict(report.user_properties)) for outcome in ("passed", "failed")
-            for report in terminal.stats.get(outcome, []) if "mutation" in dict(getattr(report, "user_properties", ()))]
+    rows = [
+        (report.passed, dict(report.user_properties))
+        for outcome in ("passed", "failed")
+        for report in terminal.stats.get(outcome, [])
+        if "mutation" in dict(getattr(report, "user_properties", ()))
+    ]
     mutations = [(good, said) for good, said in rows if not said["mutation"].startswith("(control")]
     if rows:
-        terminal.section(f"mutations noticed by the notebooks: {sum(good for good, _ in mutations)} of {len(mutations)}")
+        terminal.section(
+            f"mutations noticed by the notebooks: {sum(good for good, _ in mutations)} of {len(mutations)}"
+        )
         for good, said in sorted(rows, key=lambda row: row[0]):
             terminal.write_line(f"{'ok  ' if good else 'FAIL'} {said['mutation']:<50} {said['seen']}"[:200])
 
 
 def sliders_tested(terminal):
     """How many sliders test_browser.py has moved to both ends, of how many are in the notebooks."""
-    rows = [dict(report.user_properties) for outcome in ("passed", "failed") for report in terminal.stats.get(outcome, [])
-            if "sliders" in dict(getattr(report, "user_properties", ()))]
+    rows = [
+        dict(report.user_properties)
+        for outcome in ("passed", "failed")
+        for report in terminal.stats.get(outcome, [])
+        if "sliders" in dict(getattr(report, "user_properties", ()))
+    ]
     if rows:
         tested, present = (sum(row["sliders"][k] for row in rows) for k in (0, 1))
         terminal.section(f"sliders moved to both ends in a browser: {tested} of {present}")
@@ -99,18 +109,30 @@ def sliders_tested(terminal):
 
 def catalogue_score(terminal):
     """How many wrong versions each check has caught and named, of how many that can occur in it."""
-    rows = [dict(report.user_properties)["catalogue"] for outcome in ("passed", "failed") for report in terminal.stats.get(outcome, [])
-            if "catalogue" in dict(getattr(report, "user_properties", ()))]
+    rows = [
+        dict(report.user_properties)["catalogue"]
+        for outcome in ("passed", "failed")
+        for report in terminal.stats.get(outcome, [])
+        if "catalogue" in dict(getattr(report, "user_properties", ()))
+    ]
     if rows:
         total, caught, named = (sum(row[i] for row in rows) for i in (1, 2, 3))
         terminal.section(f"wrong versions caught: {caught} of {total}, named rightly: {named}")
         for name, total, caught, named, mistakes in rows:
-            terminal.write_line(f"{name:<20} {caught:>3} caught {named:>3} named, of {total:>3}   {', '.join(mistake + ('' if well else ' (MISSED)') for mistake, well in mistakes.items())}"[:400])
+            terminal.write_line(
+                f"{name:<20} {caught:>3} caught {named:>3} named, of {total:>3}   {', '.join(mistake + ('' if well else ' (MISSED)') for mistake, well in mistakes.items())}"[
+                    :400
+                ]
+            )
 
 
 def what_was_skipped(terminal):
     """A skipped test looks like a passed one in a long log, so each reason gets a line of its own."""
-    reasons = [report.longrepr[2] for report in terminal.stats.get("skipped", []) if isinstance(report.longrepr, tuple)]
+    reasons = [
+        report.longrepr[2]
+        for report in terminal.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple)
+    ]
     if reasons:
         terminal.section(f"{len(reasons)} TESTS WERE SKIPPED", red=True)
         for reason in sorted(set(reasons)):

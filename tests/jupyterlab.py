@@ -32,11 +32,24 @@ import psutil
 from notebooks import ROOT, with_own_environment
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+FLAGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 SETTINGS = {
-    "@jupyterlab/apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
+    "@jupyterlab/apputils-extension/notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+        "doNotDisturbMode": True,
+    },
     "@jupyterlab/docmanager-extension/plugin": {"autosave": False},
-    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},     # every cell is drawn, not only the near ones
+    "@jupyterlab/notebook-extension/tracker": {
+        "windowingMode": "none"
+    },  # every cell is drawn, not only the near ones
 }
 SECOND = 1000  # Playwright counts in milliseconds
 # The toolbar says idle for about a second before there is a kernel: its name has to be there too.
@@ -46,7 +59,9 @@ IDLE = """() => {
   return name && name !== 'No Kernel' && status === 'idle';
 }"""
 SLIDERS = ".widget-inline-hbox:has(.noUi-handle)"  # numbers and lists of values alike
-WIDGETS = ".jp-OutputArea-output:has(.jupyter-widgets)"  # an explorer, or a prediction, with its views and controls
+WIDGETS = (
+    ".jp-OutputArea-output:has(.jupyter-widgets)"  # an explorer, or a prediction, with its views and controls
+)
 CELLS = "window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
 RUN_ALL = """() => {
   window.runOfAllCells = 'running';
@@ -96,10 +111,16 @@ def jupyterlab(root: Path = ROOT):
     """A JupyterLab server on a free port, with a token, for the notebooks below root."""
     port, token = _free_port(), secrets.token_hex(16)
     options = [
-        "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
-        "--ServerApp.open_browser=False", "--ServerApp.log_level=WARN", "--LabApp.expose_app_in_browser=True",
-        "--FileCheckpoints.checkpoint_dir={room}/checkpoints",               # else opening a notebook leaves one beside it
-        "--ServerApp.shutdown_no_activity_timeout=900", "--MappingKernelManager.cull_idle_timeout=600",  # if the tests are killed
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        f"--IdentityProvider.token={token}",
+        "--ServerApp.open_browser=False",
+        "--ServerApp.log_level=WARN",
+        "--LabApp.expose_app_in_browser=True",
+        "--FileCheckpoints.checkpoint_dir={room}/checkpoints",  # else opening a notebook leaves one beside it
+        "--ServerApp.shutdown_no_activity_timeout=900",
+        "--MappingKernelManager.cull_idle_timeout=600",  # if the tests are killed
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--ServerApp.allow_root=True")
@@ -120,7 +141,11 @@ def voila(notebook: Path):
 def _serving(program: str, options: list[str], root: Path, port: int, token: str, answers: str):
     """A server with folders of its own, from the moment it answers. {room} in an option stands for those folders."""
     room = Path(tempfile.mkdtemp(prefix="thinking-machines-lab-"))
-    environment = {key: value for key, value in with_own_environment(room).items() if not key.startswith(("JUPYTER", "PYTEST"))}
+    environment = {
+        key: value
+        for key, value in with_own_environment(room).items()
+        if not key.startswith(("JUPYTER", "PYTEST"))
+    }
     environment["JUPYTER_PREFER_ENV_PATH"] = "1"
     for name in ("CONFIG", "DATA", "RUNTIME"):
         environment[f"JUPYTER_{name}_DIR"] = str(room / name)
@@ -132,7 +157,13 @@ def _serving(program: str, options: list[str], root: Path, port: int, token: str
         file.write_text(json.dumps(value))
     options = [option.replace("{room}", str(room)) for option in options]
     with open(room / "server.log", "w") as log:
-        process = subprocess.Popen([sys.executable, "-m", program, *options], cwd=root, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            [sys.executable, "-m", program, *options],
+            cwd=root,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
     try:
         server = Server(f"http://127.0.0.1:{port}", token, process)
         _wait_for(server, answers, room / "server.log")
@@ -187,7 +218,9 @@ def chromium(**options):
     options = {"viewport": {"width": 1280, "height": 1000}, **options}
     try:
         with sync_playwright() as playwright:
-            context = playwright.chromium.launch_persistent_context(profile, executable_path=browser_on_path(), headless=True, args=flags, **options)
+            context = playwright.chromium.launch_persistent_context(
+                profile, executable_path=browser_on_path(), headless=True, args=flags, **options
+            )
             try:
                 yield context
             finally:
@@ -203,7 +236,10 @@ class WidgetPage:
         self.page = browser.new_page()
         self.console_errors: list[str] = []
         self.dialogs: list[str] = []
-        self.page.on("console", lambda message: self.console_errors.append(message.text) if message.type == "error" else None)
+        self.page.on(
+            "console",
+            lambda message: self.console_errors.append(message.text) if message.type == "error" else None,
+        )
         self.page.on("pageerror", lambda error: self.console_errors.append(str(error)))
         self.page.on("dialog", self._answer)
 
@@ -228,8 +264,11 @@ class WidgetPage:
     def sliders(self) -> list[tuple[int, str]]:
         """Every slider that is shown and can be moved, as its number and label."""
         boxes = self.page.locator(SLIDERS)
-        return [(number, box.locator(".widget-label").first.inner_text()) for number, box in enumerate(boxes.all())
-                if box.is_visible() and not box.locator(".noUi-target[disabled]").count()]
+        return [
+            (number, box.locator(".widget-label").first.inner_text())
+            for number, box in enumerate(boxes.all())
+            if box.is_visible() and not box.locator(".noUi-target[disabled]").count()
+        ]
 
     def slider_number(self, number: int) -> Slider:
         box = self.page.locator(SLIDERS).nth(number)
@@ -246,7 +285,10 @@ class VoilaPage(WidgetPage):
 
     def __enter__(self):
         # Voilà asks the network for MathJax: the tests do without, so that they say the same with and without a network.
-        self.page.route(lambda url: not url.startswith((self.server.url, "data:", "blob:")), lambda route: route.fulfill(body=""))
+        self.page.route(
+            lambda url: not url.startswith((self.server.url, "data:", "blob:")),
+            lambda route: route.fulfill(body=""),
+        )
         self.page.goto(self.server.url, wait_until="domcontentloaded", timeout=300 * SECOND)
         return self
 
@@ -263,7 +305,10 @@ class Notebook(WidgetPage):
 
     def __enter__(self):
         try:
-            self.page.goto(f"{self.server.url}/doc/tree/{self.path}?token={self.server.token}&reset", wait_until="domcontentloaded")
+            self.page.goto(
+                f"{self.server.url}/doc/tree/{self.path}?token={self.server.token}&reset",
+                wait_until="domcontentloaded",
+            )
             self.wait_until_idle(90)
         except BaseException:
             self.page.close()
@@ -302,10 +347,14 @@ class Notebook(WidgetPage):
 
     def use_theme(self, name: str) -> None:
         """Change JupyterLab's theme, as its menu does: "JupyterLab Light" or "JupyterLab Dark"."""
-        self.page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", name)
+        self.page.evaluate(
+            "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })", name
+        )
         light = "false" if "Dark" in name else "true"
-        self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached", timeout=30 * SECOND)
-        self.page.wait_for_timeout(300)                                      # its style sheet comes after the mark on the page
+        self.page.wait_for_selector(
+            f"body[data-jp-theme-light='{light}']", state="attached", timeout=30 * SECOND
+        )
+        self.page.wait_for_timeout(300)  # its style sheet comes after the mark on the page
 
     def cells(self) -> list[dict]:
         """The notebook as it stands in the browser, with its outputs."""
@@ -325,7 +374,7 @@ class Notebook(WidgetPage):
         return said
 
     def show(self, selector: str, seconds: float = 30):
-        self.scroll_to(selector)                                             # cells are drawn only when they are near
+        self.scroll_to(selector)  # cells are drawn only when they are near
         return super().show(selector, seconds)
 
     def scroll_to(self, selector: str) -> None:
@@ -337,7 +386,9 @@ class Notebook(WidgetPage):
         for _ in range(200):
             if self.page.locator(selector).count():
                 return
-            before = pane.evaluate("pane => { const before = pane.scrollTop; pane.scrollBy(0, pane.clientHeight / 2); return before; }")
+            before = pane.evaluate(
+                "pane => { const before = pane.scrollTop; pane.scrollBy(0, pane.clientHeight / 2); return before; }"
+            )
             self.page.wait_for_timeout(100)
             if pane.evaluate("pane => pane.scrollTop") <= before:
                 return
@@ -398,7 +449,9 @@ def wait_for_description(element, condition, seconds: float = 30) -> str:
     end = time.monotonic() + seconds
     while not condition(said := description(element)):
         if time.monotonic() > end:
-            raise AssertionError(f"the description did not follow within {seconds} seconds; it says: {said!r}")
+            raise AssertionError(
+                f"the description did not follow within {seconds} seconds; it says: {said!r}"
+            )
         element.page.wait_for_timeout(50)
     element.page.evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     return said
@@ -462,5 +515,7 @@ def barriers(boxes) -> list[str]:
     """What axe-core finds in these elements that is serious or critical for someone who cannot see or cannot use a mouse."""
     import axe_playwright_python
 
-    boxes.page.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
+    boxes.page.evaluate(
+        (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+    )
     return boxes.evaluate_all(AXE)

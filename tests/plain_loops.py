@@ -12,7 +12,10 @@ import numpy as np
 
 def product(a, b):
     """The matrix product: every row of a against every column of b."""
-    return [[math.fsum(x * row[j] for x, row in zip(line, b, strict=True)) for j in range(len(b[0]))] for line in a]
+    return [
+        [math.fsum(x * row[j] for x, row in zip(line, b, strict=True)) for j in range(len(b[0]))]
+        for line in a
+    ]
 
 
 def softmax(row):
@@ -36,7 +39,12 @@ def attention(queries, keys, values, mask=None, scale=None):
             scores.append(dot * scale if mask is None or mask[i][j] else -math.inf)
         row = softmax(scores)
         weights.append(row)
-        output.append([math.fsum(w * value[c] for w, value in zip(row, values, strict=True)) for c in range(len(values[0]))])
+        output.append(
+            [
+                math.fsum(w * value[c] for w, value in zip(row, values, strict=True))
+                for c in range(len(values[0]))
+            ]
+        )
     return output, weights
 
 
@@ -60,7 +68,7 @@ def multi_head(x, context, w_q, w_k, w_v, w_o, n_heads, masks=None):
             None if masks is None else masks[head],
         )
         weights.append(head_weights)
-        writes.append(product(values, w_o[head * d_v:(head + 1) * d_v]))
+        writes.append(product(values, w_o[head * d_v : (head + 1) * d_v]))
         for line, found in zip(side_by_side, values, strict=True):
             line.extend(found)
     return product(side_by_side, w_o), weights, writes
@@ -70,12 +78,21 @@ def attention_of_arrays(queries, keys, values, mask=None, scale=None):
     """The same for arrays with leading axes: a loop over the sentences."""
     queries, keys, values = np.asarray(queries), np.asarray(keys), np.asarray(values)
     n_queries, n_keys = queries.shape[-2], keys.shape[-2]
-    mask = np.broadcast_to(True if mask is None else mask, np.broadcast_shapes(np.shape(mask), (n_queries, n_keys)))
+    mask = np.broadcast_to(
+        True if mask is None else mask, np.broadcast_shapes(np.shape(mask), (n_queries, n_keys))
+    )
     leading = np.broadcast_shapes(*(a.shape[:-2] for a in (queries, keys, values, mask)))
-    queries, keys, values, mask = (np.broadcast_to(a, leading + a.shape[-2:]) for a in (queries, keys, values, mask))
-    output, weights = np.empty(leading + (n_queries, values.shape[-1])), np.empty(leading + (n_queries, n_keys))
+    queries, keys, values, mask = (
+        np.broadcast_to(a, leading + a.shape[-2:]) for a in (queries, keys, values, mask)
+    )
+    output, weights = (
+        np.empty(leading + (n_queries, values.shape[-1])),
+        np.empty(leading + (n_queries, n_keys)),
+    )
     for i in np.ndindex(leading):
-        output[i], weights[i] = attention(queries[i].tolist(), keys[i].tolist(), values[i].tolist(), mask[i].tolist(), scale)
+        output[i], weights[i] = attention(
+            queries[i].tolist(), keys[i].tolist(), values[i].tolist(), mask[i].tolist(), scale
+        )
     return output, weights
 
 
@@ -92,5 +109,7 @@ def multi_head_of_arrays(w_q, w_k, w_v, w_o, n_heads, x, context=None, mask=None
     writes = np.empty(leading + (n_heads, n_queries, w_o.shape[1]))
     matrices = [matrix.tolist() for matrix in (w_q, w_k, w_v, w_o)]
     for i in np.ndindex(leading):
-        output[i], weights[i], writes[i] = multi_head(x[i].tolist(), context[i].tolist(), *matrices, n_heads, mask[i].tolist())
+        output[i], weights[i], writes[i] = multi_head(
+            x[i].tolist(), context[i].tolist(), *matrices, n_heads, mask[i].tolist()
+        )
     return output, weights, writes

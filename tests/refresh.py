@@ -44,7 +44,10 @@ def execute(path: Path) -> nbformat.NotebookNode:
             cell.outputs, cell.execution_count = [], None
     with tempfile.TemporaryDirectory(prefix="thinking-machines-", ignore_cleanup_errors=True) as folder:
         client = NotebookClient(
-            notebook, kernel_name="python3", timeout=SECONDS_A_CELL, record_timing=False,
+            notebook,
+            kernel_name="python3",
+            timeout=SECONDS_A_CELL,
+            record_timing=False,
             resources={"metadata": {"path": str(path.parent)}},
         )
         try:
@@ -71,10 +74,16 @@ def _where(notebook) -> str:
 def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Drop what differs from run to run; cell ids and everything a reader sees stay."""
     notebook = copy.deepcopy(notebook)
-    notebook.metadata = nbformat.from_dict({
-        "kernelspec": KERNEL,
-        "language_info": {key: value for key, value in notebook.metadata.get("language_info", {}).items() if key != "version"},
-    })
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": KERNEL,
+            "language_info": {
+                key: value
+                for key, value in notebook.metadata.get("language_info", {}).items()
+                if key != "version"
+            },
+        }
+    )
     for cell in notebook.cells:
         tags = cell.metadata.get("tags")
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
@@ -116,7 +125,9 @@ def without_pictures(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 def write(path: Path, text: str) -> None:
     """All or nothing: a reader never finds half a notebook, however the run ends."""
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", newline="\n", dir=path.parent, suffix=".tmp", delete=False) as file:
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", newline="\n", dir=path.parent, suffix=".tmp", delete=False
+    ) as file:
         file.write(text)
     os.chmod(file.name, path.stat().st_mode)
     os.replace(file.name, path)
@@ -137,15 +148,23 @@ def refresh(path: Path, check: bool = False) -> tuple[bool, str]:
     if check:
         old = nbformat.reads(old_text, as_version=4)
         same = nbformat.writes(without_pictures(old)) == nbformat.writes(without_pictures(new))
-        return same, f"{name}: " + ("only pictures would change" if same else "a refresh would change its text; run make refresh") + f" {seconds}"
+        return same, f"{name}: " + (
+            "only pictures would change" if same else "a refresh would change its text; run make refresh"
+        ) + f" {seconds}"
     write(path, text)
     return True, f"{name}: written {seconds}"
 
 
 def main(arguments=None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("notebooks", nargs="*", type=Path, help="the notebooks to refresh; all of them unless given")
-    parser.add_argument("--check", action="store_true", help="write nothing, and exit 1 if more than pictures would change")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "notebooks", nargs="*", type=Path, help="the notebooks to refresh; all of them unless given"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing, and exit 1 if more than pictures would change"
+    )
     options = parser.parse_args(arguments)
     paths = [path.resolve() for path in options.notebooks] or notebook_files()
     for path in paths:

@@ -9,12 +9,24 @@ import re
 
 import numpy as np
 import pytest
+from jupyterlab import (
+    WIDGETS,
+    barriers,
+    box_of,
+    description,
+    explorer_with,
+    looks,
+    pixels,
+    settled,
+    too_wide,
+    wait_for_description,
+    wait_until_different,
+)
 
 from helpers import examples
 from helpers.attention import merge_heads, scaled_dot_product_attention, softmax, split_heads
 from helpers.grammar import Grammar
 from helpers.learning import losses, trained
-from jupyterlab import WIDGETS, barriers, box_of, description, explorer_with, looks, pixels, settled, too_wide, wait_for_description, wait_until_different
 from notebooks import ROOT, notebook_files
 
 D_MODEL = 512
@@ -23,7 +35,9 @@ ALL = [str(path.relative_to(ROOT)) for path in notebook_files() if path.parent.n
 
 EXPLORER = explorer_with("heads", "head size")
 MAP = f"{EXPLORER} .tm-head-map canvas"
-each_notebook = pytest.mark.parametrize("path", ALL, ids=lambda path: os.path.basename(path).removesuffix(".ipynb"))
+each_notebook = pytest.mark.parametrize(
+    "path", ALL, ids=lambda path: os.path.basename(path).removesuffix(".ipynb")
+)
 
 
 def number(text):
@@ -34,7 +48,12 @@ def number(text):
 
 def wait_for_numbers(element, read, expected, atol=0.0051):
     """Wait until the numbers that read() finds in the description are the expected ones."""
-    wait_for_description(element, lambda said: np.shape(read(said)) == np.shape(expected) and np.allclose(read(said), expected, atol=atol))
+    wait_for_description(
+        element,
+        lambda said: (
+            np.shape(read(said)) == np.shape(expected) and np.allclose(read(said), expected, atol=atol)
+        ),
+    )
 
 
 # -- every slider of every notebook ------------------------------------------------------------------------
@@ -42,12 +61,20 @@ def wait_for_numbers(element, read, expected, atol=0.0051):
 
 def descriptions(box):
     """What the pictures of an explorer say of themselves."""
-    return " | ".join(box.locator(":is(canvas, svg)[aria-label], img[alt]").evaluate_all("all => all.map(one => one.getAttribute('aria-label') ?? one.alt)"))
+    return " | ".join(
+        box.locator(":is(canvas, svg)[aria-label], img[alt]").evaluate_all(
+            "all => all.map(one => one.getAttribute('aria-label') ?? one.alt)"
+        )
+    )
 
 
 def spoken(slider):
     """The name and the value that a screen reader reads out for a slider."""
-    return tuple(slider.handle.evaluate("handle => [handle.getAttribute('aria-label'), handle.getAttribute('aria-valuetext')]"))
+    return tuple(
+        slider.handle.evaluate(
+            "handle => [handle.getAttribute('aria-label'), handle.getAttribute('aria-valuetext')]"
+        )
+    )
 
 
 @each_notebook
@@ -63,11 +90,15 @@ def test_every_slider_goes_to_both_ends_and_changes_what_is_seen(opened, path, r
         assert last != first, f"the slider {label} does not move"
         now = wait_until_different(lambda: looks(box), seen)
         assert now != seen, f"the slider {label} changes no picture and no text"
-        assert wait_until_different(lambda: descriptions(box), said) != said, f"the slider {label} changes no description"
+        assert wait_until_different(lambda: descriptions(box), said) != said, (
+            f"the slider {label} changes no description"
+        )
         assert spoken(slider) == (label, last)
-        assert slider.drag(0) == first and slider.drag(1) == last, f"the slider {label} does not follow the mouse"
+        assert slider.drag(0) == first and slider.drag(1) == last, (
+            f"the slider {label} does not follow the mouse"
+        )
         slider.press("Home")
-        settled(lambda: looks(box))                                          # a slider that is linked to this one follows through the kernel
+        settled(lambda: looks(box))  # a slider that is linked to this one follows through the kernel
         tested += 1
     record_property("notebook", os.path.basename(path))
     record_property("sliders", (tested, present))
@@ -101,7 +132,9 @@ def head_explorer(opened):
     """The head explorer of notebook 04, with its sliders linked, matrices made by hand and no mask."""
     notebook = opened("notebooks/04_eight_heads.ipynb")
     explorer = notebook.show(EXPLORER)
-    explorer.locator(".widget-dropdown:has(.widget-label:text-is('matrices')) select").select_option("made by hand")
+    explorer.locator(".widget-dropdown:has(.widget-label:text-is('matrices')) select").select_option(
+        "made by hand"
+    )
     explorer.locator(".widget-dropdown:has(.widget-label:text-is('mask')) select").select_option("none")
     explorer.get_by_label("keep heads × head size").check()
     notebook.slider("heads", within=EXPLORER).press("Home", "ArrowRight", "ArrowRight")
@@ -113,7 +146,10 @@ def words_typed(notebook):
     return notebook.show(f"{EXPLORER} .widget-text input").input_value().split()
 
 
-@pytest.mark.parametrize("label, ends", [("heads", {"Home": (1, 512), "End": (16, 32)}), ("head size", {"Home": (16, 32), "End": (1, 512)})])
+@pytest.mark.parametrize(
+    "label, ends",
+    [("heads", {"Home": (1, 512), "End": (16, 32)}), ("head size", {"Home": (16, 32), "End": (1, 512)})],
+)
 def test_the_head_explorer_shows_the_weights_at_both_ends(head_explorer, label, ends):
     slider, canvas = head_explorer.slider(label, within=EXPLORER), head_explorer.show(MAP)
     temperature = number(head_explorer.slider("temperature", within=EXPLORER).value())
@@ -123,7 +159,11 @@ def test_the_head_explorer_shows_the_weights_at_both_ends(head_explorer, label, 
         said = wait_for_description(canvas, lambda said: sizes_shown(said) == sizes)
         assert int(number(value)) == (sizes[0] if label == "heads" else sizes[1])
         assert np.prod(sizes) == D_MODEL
-        np.testing.assert_allclose(largest_weights_shown(said), largest_weights(words_typed(head_explorer), *sizes, temperature), atol=0.0051)
+        np.testing.assert_allclose(
+            largest_weights_shown(said),
+            largest_weights(words_typed(head_explorer), *sizes, temperature),
+            atol=0.0051,
+        )
         seen[key] = wait_until_different(lambda: pixels(canvas), list(seen.values())[-1])
     assert len(set(seen.values())) == 3, "the picture did not change with the slider"
 
@@ -135,30 +175,43 @@ def test_the_head_explorer_unlinked_moves_one_slider_alone(head_explorer, label,
     last = slider.handle.get_attribute("aria-valuemax")
     head_explorer.page.locator(EXPLORER).get_by_label("keep heads × head size").uncheck()
     assert wait_until_different(lambda: slider.handle.get_attribute("aria-valuemax"), last) != last
-    head_explorer.page.wait_for_timeout(300)                                 # its value comes after its range
+    head_explorer.page.wait_for_timeout(300)  # its value comes after its range
     slider.press(key)
     said = wait_for_description(canvas, lambda said: sizes_shown(said) == sizes)
     temperature = number(head_explorer.slider("temperature", within=EXPLORER).value())
-    np.testing.assert_allclose(largest_weights_shown(said), largest_weights(words_typed(head_explorer), *sizes, temperature), atol=0.0051)
+    np.testing.assert_allclose(
+        largest_weights_shown(said),
+        largest_weights(words_typed(head_explorer), *sizes, temperature),
+        atol=0.0051,
+    )
 
 
 @pytest.mark.parametrize("key", ["Home", "End"])
 def test_the_head_explorer_shows_the_temperature(head_explorer, key):
     temperature = number(head_explorer.slider("temperature", within=EXPLORER).press(key))
     assert temperature != 1
-    wait_for_numbers(head_explorer.show(MAP), largest_weights_shown, largest_weights(words_typed(head_explorer), 4, 128, temperature))
+    wait_for_numbers(
+        head_explorer.show(MAP),
+        largest_weights_shown,
+        largest_weights(words_typed(head_explorer), 4, 128, temperature),
+    )
 
 
 def test_the_score_bench_shows_softmax(opened):
     notebook = opened("notebooks/02_from_scores_to_weights.ipynb")
     bench = explorer_with("divisor", "temperature")
-    sliders = [notebook.slider(label, within=bench) for label in ("score of Thinking", "score of Machines", "divisor", "temperature")]
+    sliders = [
+        notebook.slider(label, within=bench)
+        for label in ("score of Thinking", "score of Machines", "divisor", "temperature")
+    ]
     for slider in sliders:
         for key in ("Home", "End"):
             slider.press(key)
             first, second, divisor, temperature = (number(each.value()) for each in sliders)
             weights = softmax(np.array([first, second]) / divisor / temperature)
-            shown = lambda said: [float(found) for found in re.search(r"weights (\d\.\d+), (\d\.\d+)", said).groups()]
+            shown = lambda said: [
+                float(found) for found in re.search(r"weights (\d\.\d+), (\d\.\d+)", said).groups()
+            ]
             wait_for_numbers(notebook.show(f"{bench} svg"), shown, weights, atol=0.00006)
             texts = notebook.show(f"{bench} svg").locator("text").all_text_contents()
             assert {f"{weight:.4f}" for weight in weights} <= set(texts)
@@ -167,7 +220,11 @@ def test_the_score_bench_shows_softmax(opened):
 def test_the_row_follower_shows_the_weights_of_the_row(opened):
     notebook = opened("notebooks/03_every_word_at_once.ipynb")
     follower = explorer_with("query")
-    weights = json.loads(notebook.ask("print(scaled_dot_product_attention(cross_queries, cross_keys, cross_values)[1].tolist())"))
+    weights = json.loads(
+        notebook.ask(
+            "print(scaled_dot_product_attention(cross_queries, cross_keys, cross_values)[1].tolist())"
+        )
+    )
     for key, row in (("Home", 0), ("End", -1)):
         notebook.slider("query", within=follower).press(key)
         shown = lambda said: [float(found) for found in re.findall(r"(\d\.\d{3}) v\(", said)]
@@ -180,9 +237,15 @@ def test_the_shape_theatre_shows_the_shapes(opened):
     x = np.arange(2 * 16).reshape(2, 16)
     for heads in ("Home", "End"):
         n_heads = int(number(notebook.slider("heads", within=theatre).press(heads)))
-        for step, there in (("Home", x), ("ArrowRight", split_heads(x, n_heads)), ("End", merge_heads(split_heads(x, n_heads)))):
+        for step, there in (
+            ("Home", x),
+            ("ArrowRight", split_heads(x, n_heads)),
+            ("End", merge_heads(split_heads(x, n_heads))),
+        ):
             notebook.slider("step", within=theatre).press(step)
-            wait_for_description(notebook.show(f"{theatre} canvas"), lambda said: f"shape {there.shape}:" in said)
+            wait_for_description(
+                notebook.show(f"{theatre} canvas"), lambda said: f"shape {there.shape}:" in said
+            )
     assert "32 of 32 numbers" in description(notebook.show(f"{theatre} canvas"))
 
 
@@ -195,9 +258,12 @@ def test_the_dot_product_grid_multiplies_and_adds(opened):
     shown = lambda said: float(re.search(r"q·k = ([-−]?[\d.]+)", said)[1].replace("−", "-"))
     canvas = notebook.show(f"{grid} canvas")
     for label, key, product in [
-        ("q there", "Home", lambda value: q @ k + (value - q[0]) * k[0]), ("q there", "End", lambda value: q @ k + (value - q[0]) * k[0]),
-        ("k there", "Home", lambda value: q @ k + (value - k[0]) * q[0]), ("k there", "End", lambda value: q @ k + (value - k[0]) * q[0]),
-        ("angle of k to q", "Home", lambda angle: length), ("angle of k to q", "End", lambda angle: -length),
+        ("q there", "Home", lambda value: q @ k + (value - q[0]) * k[0]),
+        ("q there", "End", lambda value: q @ k + (value - q[0]) * k[0]),
+        ("k there", "Home", lambda value: q @ k + (value - k[0]) * q[0]),
+        ("k there", "End", lambda value: q @ k + (value - k[0]) * q[0]),
+        ("angle of k to q", "Home", lambda angle: length),
+        ("angle of k to q", "End", lambda angle: -length),
     ]:
         notebook.slider("coordinate", within=grid).press("Home")
         notebook.show(f"{grid} button").click()
@@ -228,14 +294,25 @@ def test_painting_a_mask_moves_the_weights(opened, hand):
         canvas.focus()
         for key in ("ArrowRight", "ArrowDown", "ArrowDown", "ArrowDown"):
             notebook.page.keyboard.press(key)
-    row, column = (words.index(word) for word in re.search(r"(\w+) looks at (\w+)", readout.inner_text()).groups())
+    row, column = (
+        words.index(word) for word in re.search(r"(\w+) looks at (\w+)", readout.inner_text()).groups()
+    )
     assert row != column, "a cell on the diagonal would not tell rows from columns"
-    notebook.page.mouse.click(box["x"] + 150, box["y"] + 230) if hand == "mouse" else notebook.page.keyboard.press("Enter")
+    notebook.page.mouse.click(
+        box["x"] + 150, box["y"] + 230
+    ) if hand == "mouse" else notebook.page.keyboard.press("Enter")
     wait_for_description(canvas, lambda said: "35 of 36" in said)
-    weights = np.array(json.loads(notebook.ask(
-        f"mask = np.ones((6, 6), dtype=bool); mask[{row}, {column}] = False; print(scaled_dot_product_attention(q6, k6, v6, mask=mask)[1].tolist())")))
+    weights = np.array(
+        json.loads(
+            notebook.ask(
+                f"mask = np.ones((6, 6), dtype=bool); mask[{row}, {column}] = False; print(scaled_dot_product_attention(q6, k6, v6, mask=mask)[1].tolist())"
+            )
+        )
+    )
     assert weights[row, column] == 0
-    np.testing.assert_allclose(largest_weights_shown(description(canvas)), weights[:4].max(axis=-1), atol=0.0051)
+    np.testing.assert_allclose(
+        largest_weights_shown(description(canvas)), weights[:4].max(axis=-1), atol=0.0051
+    )
 
 
 # -- dragging ----------------------------------------------------------------------------------------------
@@ -249,7 +326,7 @@ def test_a_drag_of_40_steps_ends_on_the_last_value(opened, part):
     value = slider.drag(1, 0, 1 - part, part, steps=10)
     assert -160 < number(value) < 160
     wait_for_description(picture, lambda said: said.startswith(f"scores {number(value):g},"))
-    notebook.page.wait_for_timeout(500)                                      # a stale picture would come now
+    notebook.page.wait_for_timeout(500)  # a stale picture would come now
     assert description(picture).startswith(f"scores {number(value):g},")
     assert slider.value() == value
 
@@ -288,13 +365,26 @@ NAMES_WITHOUT = "reached => window.controlsOfTest.filter((_, place) => !reached.
 
 def surroundings(page):
     """How the page looks where the focus is, from a little above and left of it to a little below and right."""
-    box, view = page.evaluate("() => window.controlsOfTest.at(window.focusOfTest).getBoundingClientRect().toJSON()"), page.viewport_size
+    box, view = (
+        page.evaluate("() => window.controlsOfTest.at(window.focusOfTest).getBoundingClientRect().toJSON()"),
+        page.viewport_size,
+    )
     left, top = max(0, box["x"] - 12), max(0, box["y"] - 12)
-    return page.screenshot(clip={"x": left, "y": top, "width": min(view["width"] - left, box["width"] + 24), "height": min(view["height"] - top, box["height"] + 24)})
+    return page.screenshot(
+        clip={
+            "x": left,
+            "y": top,
+            "width": min(view["width"] - left, box["width"] + 24),
+            "height": min(view["height"] - top, box["height"] + 24),
+        }
+    )
 
 
 def focus_is_seen(page, place):
-    page.evaluate("place => { window.focusOfTest = place; window.controlsOfTest[place].scrollIntoView({ block: 'nearest' }); }", place)
+    page.evaluate(
+        "place => { window.focusOfTest = place; window.controlsOfTest[place].scrollIntoView({ block: 'nearest' }); }",
+        place,
+    )
     focused = surroundings(page)
     page.evaluate("window.controlsOfTest[window.focusOfTest].blur()")
     blurred = surroundings(page)
@@ -308,14 +398,16 @@ def test_every_control_is_reached_with_the_tab_key(opened, path):
     for box in page.locator(WIDGETS).all():
         box.scroll_into_view_if_needed()
         wanted, reached = box.evaluate(FOCUS_FIRST), set()
-        if wanted > 1:                                                       # there and back, so that the browser marks the focus
+        if wanted > 1:  # there and back, so that the browser marks the focus
             page.keyboard.press("Tab")
             page.keyboard.press("Shift+Tab")
-        for _ in range(2 * wanted + 5):                                      # a slider's number takes the focus too
+        for _ in range(2 * wanted + 5):  # a slider's number takes the focus too
             focused = page.evaluate(FOCUSED)
             if not focused["inside"]:
                 break
-            if focused["place"] >= 0 and focused["kind"] not in kinds:       # pictures take time: one for each kind of control
+            if (
+                focused["place"] >= 0 and focused["kind"] not in kinds
+            ):  # pictures take time: one for each kind of control
                 assert focus_is_seen(page, focused["place"]), f"the focus cannot be seen: {focused['name']}"
                 kinds.add(focused["kind"])
             reached.add(focused["place"])
@@ -328,7 +420,7 @@ def test_every_control_is_reached_with_the_tab_key(opened, path):
 def test_nothing_is_cut_or_wider_than_its_place(opened, path, width):
     page = opened(path).page
     page.set_viewport_size({"width": width, "height": 1000})
-    page.wait_for_timeout(500)                                               # the maps follow the width
+    page.wait_for_timeout(500)  # the maps follow the width
     try:
         assert too_wide(page) == []
     finally:
@@ -340,7 +432,9 @@ def test_nothing_is_cut_or_wider_than_its_place(opened, path, width):
 
 def test_the_head_explorer_shows_trained_heads_and_gives_the_learners_sentence_back(head_explorer):
     typed, canvas = words_typed(head_explorer), head_explorer.show(MAP)
-    source = head_explorer.page.locator(f"{EXPLORER} .widget-dropdown:has(.widget-label:text-is('matrices')) select")
+    source = head_explorer.page.locator(
+        f"{EXPLORER} .widget-dropdown:has(.widget-label:text-is('matrices')) select"
+    )
     source.select_option("trained")
     said = wait_for_description(canvas, lambda said: sizes_shown(said) == (8, 4))
     words = words_typed(head_explorer)
@@ -351,12 +445,15 @@ def test_the_head_explorer_shows_trained_heads_and_gives_the_learners_sentence_b
     np.testing.assert_allclose(largest_weights_shown(said), weights[:8, :4].max(axis=-1).ravel(), atol=0.0051)
     source.select_option("made by hand")
     wait_for_description(canvas, lambda said: sizes_shown(said) == (4, 128))
-    head_explorer.page.wait_for_timeout(500)                                 # a view that answers late would change it again
+    head_explorer.page.wait_for_timeout(500)  # a view that answers late would change it again
     assert words_typed(head_explorer) == typed and sizes_shown(description(canvas)) == (4, 128)
 
 
 def test_the_head_explorer_linked_again_keeps_its_number_of_heads(head_explorer):
-    canvas, box = head_explorer.show(MAP), head_explorer.page.locator(EXPLORER).get_by_label("keep heads × head size")
+    canvas, box = (
+        head_explorer.show(MAP),
+        head_explorer.page.locator(EXPLORER).get_by_label("keep heads × head size"),
+    )
     box.uncheck()
     head_explorer.page.wait_for_timeout(500)
     heads = head_explorer.slider("heads", within=EXPLORER)

@@ -6,8 +6,8 @@ import json
 import re
 
 import pytest
-
 from jupyterlab import WIDGETS, Notebook, barriers, too_wide
+
 from notebooks import FOLDER, read, source
 
 SET_SOURCE = """([place, text]) => {
@@ -19,19 +19,40 @@ VERDICT = ".tm-verdict"
 def exercise_cells(number):
     """The cells of a notebook that belong to its exercises and recall questions, as they stand in it."""
     (path,) = FOLDER.glob(f"{number}_*.ipynb")
-    return [source(cell) for cell in read(path)["cells"] if {"exercise", "recall"} & set(cell["metadata"].get("tags", []))]
+    return [
+        source(cell)
+        for cell in read(path)["cells"]
+        if {"exercise", "recall"} & set(cell["metadata"].get("tags", []))
+    ]
 
 
 @pytest.fixture(scope="module")
 def notebook_root(tmp_path_factory):
     """One notebook with the exercises of two notebooks, and the map."""
     names = [f"check_{name}" for name in ("scale", "softmax", "outputs", "head", "split", "merge")]
-    cells = ["import numpy as np\nfrom helpers.attention import softmax\n" + f"from helpers.checks import Progress, multi_head_puzzle, {', '.join(names)}",
-             *exercise_cells("02"), *exercise_cells("04"), "Progress()"]
+    cells = [
+        "import numpy as np\nfrom helpers.attention import softmax\n"
+        + f"from helpers.checks import Progress, multi_head_puzzle, {', '.join(names)}",
+        *exercise_cells("02"),
+        *exercise_cells("04"),
+        "Progress()",
+    ]
     root = tmp_path_factory.mktemp("checks")
     kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    made = [{"cell_type": "code", "id": f"cell{place}", "source": text, "metadata": {}, "outputs": [], "execution_count": None} for place, text in enumerate(cells)]
-    (root / "checks.ipynb").write_text(json.dumps({"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}))
+    made = [
+        {
+            "cell_type": "code",
+            "id": f"cell{place}",
+            "source": text,
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+        }
+        for place, text in enumerate(cells)
+    ]
+    (root / "checks.ipynb").write_text(
+        json.dumps({"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
+    )
     return root
 
 
@@ -72,25 +93,43 @@ def wait_for_text(element, text):
 def test_every_exercise_is_calmly_open_at_first(notebook):
     for name in ("scale", "softmax", "outputs", "head", "split", "merge"):
         _, cell = place_of(notebook, f"check_{name}(")
-        wait_for_text(cell.locator(VERDICT), f"{name}: Still open. Write your lines in place of the three dots, and run the cell again.")
+        wait_for_text(
+            cell.locator(VERDICT),
+            f"{name}: Still open. Write your lines in place of the three dots, and run the cell again.",
+        )
 
 
-@pytest.mark.parametrize("name, lines, said", [
-    ("scale", "return scores / d_k", "The scores are divided by d_k = 16. The root is missing: √16 = 4.00."),
-    ("softmax", "raised = np.exp(scores - scores.max())\nreturn raised / raised.sum(axis=0)", "Softmax runs down the columns"),
-    ("split", "return x.reshape(n_heads, len(x), -1)", "head 0 gets the front of x"),
-    ("merge", "return heads.reshape(heads.shape[1], -1)", "a row of the result mixes different words"),
-    ("outputs", "return weights @ valuse", "NameError: name 'valuse' is not defined"),
-    ("outputs", "while True:\n    pass", "stopped after 5 seconds"),
-    ("scale", "return scores / np.sqrt(d_k)", "Right, on every input that was tried."),
-])
+@pytest.mark.parametrize(
+    "name, lines, said",
+    [
+        (
+            "scale",
+            "return scores / d_k",
+            "The scores are divided by d_k = 16. The root is missing: √16 = 4.00.",
+        ),
+        (
+            "softmax",
+            "raised = np.exp(scores - scores.max())\nreturn raised / raised.sum(axis=0)",
+            "Softmax runs down the columns",
+        ),
+        ("split", "return x.reshape(n_heads, len(x), -1)", "head 0 gets the front of x"),
+        ("merge", "return heads.reshape(heads.shape[1], -1)", "a row of the result mixes different words"),
+        ("outputs", "return weights @ valuse", "NameError: name 'valuse' is not defined"),
+        ("outputs", "while True:\n    pass", "stopped after 5 seconds"),
+        ("scale", "return scores / np.sqrt(d_k)", "Right, on every input that was tried."),
+    ],
+)
 def test_a_learner_is_told_what_is_wrong(notebook, name, lines, said):
     assert said in answer(notebook, name, lines)
 
 
 def test_hints_and_solution_come_by_keyboard(notebook):
     _, cell = place_of(notebook, "check_merge(")
-    for button, said in (("Hint", "Hint 1."), ("Second hint", "Hint 2."), ("Solution", "def my_merge(heads):")):
+    for button, said in (
+        ("Hint", "Hint 1."),
+        ("Second hint", "Hint 2."),
+        ("Solution", "def my_merge(heads):"),
+    ):
         press(cell.get_by_role("button", name=button, exact=True))
         wait_for_text(cell.locator("pre:visible"), said)
 
@@ -135,7 +174,9 @@ def _choose(select, letter):
 
 
 def _wait_for_rows(notebook, select, count):
-    notebook.page.wait_for_function("([box, count]) => box.options.length === count", arg=[select.element_handle(), count], timeout=30_000)
+    notebook.page.wait_for_function(
+        "([box, count]) => box.options.length === count", arg=[select.element_handle(), count], timeout=30_000
+    )
 
 
 def test_it_is_accessible_and_fits_the_page(notebook):
@@ -155,4 +196,9 @@ def test_answers_survive_a_restart_and_stand_on_the_map(notebook: Notebook):
     notebook.run_cell(place + 1)
     wait_for_text(cell, "solved")
     said = cell.inner_text().replace("\u00a0", " ")
-    assert "scale ● solved" in said and "split ◐ tried" in said and "multi_head_puzzle ● solved" in said and "1 of 3 answered, 0 right at once" in said
+    assert (
+        "scale ● solved" in said
+        and "split ◐ tried" in said
+        and "multi_head_puzzle ● solved" in said
+        and "1 of 3 answered, 0 right at once" in said
+    )

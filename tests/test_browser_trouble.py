@@ -6,13 +6,32 @@ import json
 import shutil
 
 import pytest
+from jupyterlab import (
+    SLIDERS,
+    WIDGETS,
+    Slider,
+    barriers,
+    box_of,
+    description,
+    explorer_with,
+    looks,
+    settled,
+    too_wide,
+    wait_for_description,
+    wait_until_different,
+)
 
-from jupyterlab import SLIDERS, WIDGETS, Slider, barriers, box_of, description, explorer_with, looks, settled, too_wide, wait_for_description, wait_until_different
 from notebooks import FOLDER, notebook_files
 
 COURSE = [path.name for path in notebook_files() if path.parent == FOLDER]
 HEADS, BENCH = explorer_with("heads", "head size"), explorer_with("divisor", "temperature")
-CELLS = ["from helpers.explorers import HeadExplorer, ScoreBench", "HeadExplorer()", "HeadExplorer()", "bench = ScoreBench()\nbench", "bench"]
+CELLS = [
+    "from helpers.explorers import HeadExplorer, ScoreBench",
+    "HeadExplorer()",
+    "HeadExplorer()",
+    "bench = ScoreBench()\nbench",
+    "bench",
+]
 each_notebook = pytest.mark.parametrize("name", COURSE, ids=lambda name: name.removesuffix(".ipynb"))
 
 
@@ -21,9 +40,21 @@ def notebook_root(tmp_path_factory):
     """A copy of the notebooks, and one more that holds two explorers twice."""
     root = tmp_path_factory.mktemp("trouble")
     shutil.copytree(FOLDER, root / "notebooks", ignore=shutil.ignore_patterns(".ipynb_checkpoints"))
-    cells = [{"cell_type": "code", "id": f"cell{place}", "source": text, "metadata": {}, "outputs": [], "execution_count": None} for place, text in enumerate(CELLS)]
+    cells = [
+        {
+            "cell_type": "code",
+            "id": f"cell{place}",
+            "source": text,
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+        }
+        for place, text in enumerate(CELLS)
+    ]
     kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    (root / "twice.ipynb").write_text(json.dumps({"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}))
+    (root / "twice.ipynb").write_text(
+        json.dumps({"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
+    )
     return root
 
 
@@ -34,7 +65,13 @@ def twice(opened):
 
 def slider_in(notebook, explorer, place, label):
     """The slider with this label in one of several explorers of a kind, counted from 0."""
-    return Slider(notebook, notebook.page.locator(explorer).nth(place).locator(f'{SLIDERS}:has(> .widget-label:text-is("{label}"))').first)
+    return Slider(
+        notebook,
+        notebook.page.locator(explorer)
+        .nth(place)
+        .locator(f'{SLIDERS}:has(> .widget-label:text-is("{label}"))')
+        .first,
+    )
 
 
 def assert_alive(slider):
@@ -82,7 +119,7 @@ def test_a_restart_leaves_the_picture_and_the_next_run_a_live_explorer(twice):
     said, seen = description(canvas), settled(lambda: looks(box_of(slider)))
     twice.restart()
     assert (description(canvas), settled(lambda: looks(box_of(slider)))) == (said, seen)
-    slider.press("End")                                                      # nobody answers, and nothing breaks
+    slider.press("End")  # nobody answers, and nothing breaks
     assert twice.error_outputs() + twice.console_errors == []
     twice.run_all()
     assert_alive(slider_in(twice, HEADS, 0, "heads"))
@@ -92,8 +129,19 @@ def test_a_restart_leaves_the_picture_and_the_next_run_a_live_explorer(twice):
 # -- anything at all in the sentence box ---------------------------------------------------------------------
 
 MARKUP = "<img src=x onerror=alert(1)> <script>alert(2)</script> <b>bold</b>"
-SHOWN = {"markup": MARKUP, "emoji": "two 🙂 faces 🙃", "right to left": "שלום עולם مرحبا", "Chinese": "思考 机器", "64 words of 40 letters": " ".join(["w" * 40] * 64)}
-REFUSED = {"no word": ("", "no word"), "spaces": ("   ", "no word"), "65 words": ("word " * 65, "65 words"), "a word of 10,000 letters": ("x" * 10_000, "10000 letters")}
+SHOWN = {
+    "markup": MARKUP,
+    "emoji": "two 🙂 faces 🙃",
+    "right to left": "שלום עולם مرحبا",
+    "Chinese": "思考 机器",
+    "64 words of 40 letters": " ".join(["w" * 40] * 64),
+}
+REFUSED = {
+    "no word": ("", "no word"),
+    "spaces": ("   ", "no word"),
+    "65 words": ("word " * 65, "65 words"),
+    "a word of 10,000 letters": ("x" * 10_000, "10000 letters"),
+}
 
 
 @pytest.fixture
@@ -133,7 +181,9 @@ def test_what_cannot_be_shown_is_answered_in_a_sentence(type_sentence, kind):
     said, seen = description(canvas), settled(canvas.screenshot)
     type_in(typed)
     explorer.get_by_text(answer).first.wait_for(state="visible", timeout=20_000)
-    assert (description(canvas), settled(canvas.screenshot)) == (said, seen), "the last good picture is not kept"
+    assert (description(canvas), settled(canvas.screenshot)) == (said, seen), (
+        "the last good picture is not kept"
+    )
     type_in("Thinking Machines now")
     wait_for_description(canvas, lambda said: "now looks most" in said)
     assert explorer.get_by_text(answer).count() == 0

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from jupyterlab import (
+    VoilaPage,
+    chromium,
+    explorer_with,
+    looks,
+    settled,
+    voila,
+    wait_for_description,
+    wait_until_different,
+    what_is_missing,
+)
 
-from jupyterlab import VoilaPage, chromium, explorer_with, looks, settled, voila, wait_for_description, wait_until_different, what_is_missing
 from notebooks import FOLDER
 
 HEADS = explorer_with("heads", "head size")
@@ -14,12 +24,22 @@ HEADS = explorer_with("heads", "head size")
 def page():
     if missing := what_is_missing():
         pytest.skip(f"no browser test was run: {missing}")
-    with voila(FOLDER / "04_eight_heads.ipynb") as server, chromium() as browser, VoilaPage(browser, server) as page:
+    with (
+        voila(FOLDER / "04_eight_heads.ipynb") as server,
+        chromium() as browser,
+        VoilaPage(browser, server) as page,
+    ):
         page.show(f"{HEADS} canvas", seconds=240)
         yield page
 
 
-@pytest.mark.parametrize("label, ends", [("heads", {"Home": "1 head × 512", "End": "16 heads × 32"}), ("head size", {"Home": "16 heads × 32", "End": "1 head × 512"})])
+@pytest.mark.parametrize(
+    "label, ends",
+    [
+        ("heads", {"Home": "1 head × 512", "End": "16 heads × 32"}),
+        ("head size", {"Home": "16 heads × 32", "End": "1 head × 512"}),
+    ],
+)
 def test_the_head_explorer_follows_the_keyboard_in_voila(page, label, ends):
     slider, canvas = page.slider(label, within=HEADS), page.show(f"{HEADS} canvas")
     slider.press("ArrowLeft", "ArrowRight")
@@ -33,5 +53,12 @@ def test_the_head_explorer_follows_the_keyboard_in_voila(page, label, ends):
 
 
 def test_nothing_failed_on_the_page_of_voila(page):
-    assert page.page.locator("[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']").count() == 0
-    assert page.page.locator(".jp-InputArea-editor:visible, .highlight:visible").count() == 0, "Voilà shows the code"
+    assert (
+        page.page.locator(
+            "[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']"
+        ).count()
+        == 0
+    )
+    assert page.page.locator(".jp-InputArea-editor:visible, .highlight:visible").count() == 0, (
+        "Voilà shows the code"
+    )

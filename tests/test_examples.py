@@ -50,8 +50,10 @@ class TestThinkingMachines:
         _, weights = example.attention(example.x)
         readme = (DATA / "README.md").read_text("utf-8").replace("−", "-")
         for head, (scores, shares) in enumerate(zip(scores_of_all_heads(example), weights)):
-            cells = [" / ".join(" ".join(format(n, style) for n in row) for row in matrix)
-                     for matrix, style in ((scores, ".0f"), (shares, ".2f"))]
+            cells = [
+                " / ".join(" ".join(format(n, style) for n in row) for row in matrix)
+                for matrix, style in ((scores, ".0f"), (shares, ".2f"))
+            ]
             assert f"| {head} | {cells[0]} | {cells[1]} |" in readme
 
     def test_every_entry_is_a_small_whole_number(self):
@@ -121,13 +123,16 @@ class TestEmbed:
         bits = f"{int.from_bytes(hashlib.sha256('größe'.encode()).digest()[:8], 'big'):064b}"
         assert examples.embed(["Größe"])[0, 64:128].tolist() == [2 * int(bit) - 1 for bit in bits]
 
-    @pytest.mark.parametrize("words, error, sentence", [
-        ("Thinking Machines", TypeError, "must be a list of strings, .* got 'Thinking Machines'"),
-        (["one", 2], TypeError, r"must be a list of strings, .* got \['one', 2\]"),
-        (None, TypeError, "must be a list of strings, .* got None"),
-        ([], ValueError, "1 to 64 words, and got 0: write at least one"),
-        (["a"] * 65, ValueError, "1 to 64 words, and got 65: shorten the text"),
-    ])
+    @pytest.mark.parametrize(
+        "words, error, sentence",
+        [
+            ("Thinking Machines", TypeError, "must be a list of strings, .* got 'Thinking Machines'"),
+            (["one", 2], TypeError, r"must be a list of strings, .* got \['one', 2\]"),
+            (None, TypeError, "must be a list of strings, .* got None"),
+            ([], ValueError, "1 to 64 words, and got 0: write at least one"),
+            (["a"] * 65, ValueError, "1 to 64 words, and got 65: shorten the text"),
+        ],
+    )
     def test_what_is_not_words_is_answered_in_one_sentence(self, words, error, sentence):
         for function in (examples.embed, lambda words: examples.right_map("itself", words)):
             with pytest.raises(error, match=sentence):
@@ -140,8 +145,16 @@ class TestEmbed:
 
 class TestHandMade:
     def test_the_sixteen_jobs(self):
-        assert examples.HAND_MADE[:8] == ("previous word", "next word", "same word", "first word", "last word",
-                                          "itself", "two words back", "every word evenly")
+        assert examples.HAND_MADE[:8] == (
+            "previous word",
+            "next word",
+            "same word",
+            "first word",
+            "last word",
+            "itself",
+            "two words back",
+            "every word evenly",
+        )
         assert len(examples.HAND_MADE) == 16
         assert list(examples.hand_made_rules()) == list(examples.HAND_MADE)
 
@@ -158,8 +171,10 @@ class TestHandMade:
 
     def test_the_rules_on_a_sentence_worked_out_by_hand(self):
         words = ["the", "Cat", "saw", "the", "Dog"]
+
         def looks_at(job):
             return [np.flatnonzero(row).tolist() for row in examples.right_map(job, words)]
+
         everywhere = [0, 1, 2, 3, 4]
         assert {job: looks_at(job) for job in examples.HAND_MADE} == {
             "previous word": [everywhere, [0], [1], [2], [3]],
@@ -186,7 +201,7 @@ class TestHandMade:
         previous = weights[examples.HAND_MADE.index("previous word")]
         right = examples.right_map("previous word", words)
         assert (previous * right).sum(axis=1)[1:6].min() > 0.99
-        np.testing.assert_allclose(previous[6:], 1 / 16)                    # their words lie beyond the fifth column
+        np.testing.assert_allclose(previous[6:], 1 / 16)  # their words lie beyond the fifth column
 
     @pytest.mark.parametrize("n_heads", range(1, 17))
     def test_any_number_of_heads(self, n_heads):
@@ -211,13 +226,16 @@ class TestHandMade:
         for matrix in (attention.w_q, attention.w_k, attention.w_v, attention.w_o):
             assert (matrix == matrix.astype(np.int8)).all() and (matrix == 0).mean() > 0.98
 
-    @pytest.mark.parametrize("arguments, error, sentence", [
-        ((0, 64), ValueError, "n_heads must lie between 1 and 16, and got 0"),
-        ((17, 64), ValueError, "n_heads must lie between 1 and 16, and got 17"),
-        ((8, 0), ValueError, "d_k must lie between 1 and 512, and got 0"),
-        ((8, 64.0), TypeError, "d_k must be a whole number from 1 to 512, and got 64.0"),
-        ((True, 64), TypeError, "n_heads must be a whole number from 1 to 16, and got True"),
-    ])
+    @pytest.mark.parametrize(
+        "arguments, error, sentence",
+        [
+            ((0, 64), ValueError, "n_heads must lie between 1 and 16, and got 0"),
+            ((17, 64), ValueError, "n_heads must lie between 1 and 16, and got 17"),
+            ((8, 0), ValueError, "d_k must lie between 1 and 512, and got 0"),
+            ((8, 64.0), TypeError, "d_k must be a whole number from 1 to 512, and got 64.0"),
+            ((True, 64), TypeError, "n_heads must be a whole number from 1 to 16, and got True"),
+        ],
+    )
     def test_impossible_sizes_are_answered_in_one_sentence(self, arguments, error, sentence):
         with pytest.raises(error, match=sentence):
             examples.hand_made(*arguments)
@@ -263,26 +281,34 @@ class TestFiles:
                 for name in archive.namelist():
                     with archive.open(name) as file:
                         np.lib.format.read_magic(file)
-                        assert np.lib.format.read_array_header_1_0(file)[2].kind in "if", (path.name, name)    # whole and real numbers
+                        assert np.lib.format.read_array_header_1_0(file)[2].kind in "if", (
+                            path.name,
+                            name,
+                        )  # whole and real numbers
         for path in DATA.iterdir():
             if path.is_file():
                 with pytest.raises(ValueError):
                     list(pickletools.genops(path.read_bytes()))
 
-    @pytest.mark.parametrize("name, load, remedy", [
-        ("thinking_machines.npz", examples.thinking_machines, "python data/make.py makes it anew"),
-        ("hand_made.npz", examples.hand_made, "python data/make.py makes it anew"),
-        ("three_boxes.json", examples.three_boxes, "git restore data/three_boxes.json brings it back"),
-        ("sentences.json", examples.sentences, "git restore data/sentences.json brings it back"),
-        ("facts.csv", examples.facts, "git restore data/facts.csv brings it back"),
-    ])
+    @pytest.mark.parametrize(
+        "name, load, remedy",
+        [
+            ("thinking_machines.npz", examples.thinking_machines, "python data/make.py makes it anew"),
+            ("hand_made.npz", examples.hand_made, "python data/make.py makes it anew"),
+            ("three_boxes.json", examples.three_boxes, "git restore data/three_boxes.json brings it back"),
+            ("sentences.json", examples.sentences, "git restore data/sentences.json brings it back"),
+            ("facts.csv", examples.facts, "git restore data/facts.csv brings it back"),
+        ],
+    )
     def test_a_damaged_or_missing_file_is_named_with_the_remedy(self, other_folder, name, load, remedy):
         load()
         clear_caches()
         content = bytearray((other_folder / name).read_bytes())
         content[len(content) // 2] ^= 1
         (other_folder / name).write_bytes(content)
-        with pytest.raises(ValueError, match=f"^data/{name} is not the file that data/SHA256SUMS describes: {remedy}"):
+        with pytest.raises(
+            ValueError, match=f"^data/{name} is not the file that data/SHA256SUMS describes: {remedy}"
+        ):
             load()
         (other_folder / name).unlink()
         with pytest.raises(FileNotFoundError, match=rf"^data/{name} cannot be read \(.*\): {remedy}"):
@@ -290,7 +316,9 @@ class TestFiles:
 
     def test_missing_checksums_are_made_anew(self, other_folder):
         (other_folder / "SHA256SUMS").unlink()
-        with pytest.raises(FileNotFoundError, match="^data/SHA256SUMS cannot be read .*: python data/make.py makes it anew$"):
+        with pytest.raises(
+            FileNotFoundError, match="^data/SHA256SUMS cannot be read .*: python data/make.py makes it anew$"
+        ):
             examples.facts()
 
     def test_an_installed_copy_has_no_generator(self, other_folder, monkeypatch):
@@ -305,11 +333,15 @@ class TestFiles:
 def test_shared_arrays_cannot_be_changed():
     example, boxes, attention = examples.thinking_machines(), examples.three_boxes(), examples.hand_made()
     shared = [example.x, boxes.queries, boxes.keys, boxes.values]
-    shared += [getattr(layer, name) for layer in (example.attention, attention) for name in ("w_q", "w_k", "w_v", "w_o")]
+    shared += [
+        getattr(layer, name)
+        for layer in (example.attention, attention)
+        for name in ("w_q", "w_k", "w_v", "w_o")
+    ]
     for array in shared:
         with pytest.raises(ValueError, match="read-only"):
             array[0, 0] = 7
-    examples.embed(["a"])[0] = 7                                            # made anew for every call
+    examples.embed(["a"])[0] = 7  # made anew for every call
     assert examples.embed(["a"])[0, 1] == 0
     examples.sentences().clear()
     assert examples.sentence("thinking")

@@ -13,7 +13,21 @@ import pytest
 from helpers import examples, learning, memory
 from helpers.attention import MultiHeadAttention, causal_mask, scaled_dot_product_attention, softmax
 from helpers.checks import catalogue
-from helpers.explorers import BudgetBench, BugZoo, DotProductGrid, HeadExplorer, HeadMap, HeadSweep, HeadSwitch, MaskPainter, Race, RowFollower, ScoreBench, ShapeTheatre, TrainingScrubber
+from helpers.explorers import (
+    BudgetBench,
+    BugZoo,
+    DotProductGrid,
+    HeadExplorer,
+    HeadMap,
+    HeadSweep,
+    HeadSwitch,
+    MaskPainter,
+    Race,
+    RowFollower,
+    ScoreBench,
+    ShapeTheatre,
+    TrainingScrubber,
+)
 from helpers.explorers.bug_zoo import Exhibit
 from helpers.figures import score_panel, weight_panels
 from helpers.grammar import Grammar
@@ -48,7 +62,16 @@ def controls(box):
     for child in box.children:
         if isinstance(child, widgets.Box):
             yield from controls(child)
-        elif isinstance(child, (widgets.SelectionSlider, widgets.IntSlider, widgets.FloatSlider, widgets.Dropdown, widgets.Checkbox)):
+        elif isinstance(
+            child,
+            (
+                widgets.SelectionSlider,
+                widgets.IntSlider,
+                widgets.FloatSlider,
+                widgets.Dropdown,
+                widgets.Checkbox,
+            ),
+        ):
             yield child
 
 
@@ -99,17 +122,38 @@ def test_thousands_of_settings_give_what_the_core_gives():
     settings = [control for control in controls(explorer) if control not in explorer.takes_part]
     for turn in range(2000):
         control = rng.choice(settings if turn % 10 else explorer.takes_part)
-        choices = [value for value in values(control) if value != "trained"]   # which fixes the cut: tested below
+        choices = [
+            value for value in values(control) if value != "trained"
+        ]  # which fixes the cut: tested below
         control.value = choices[rng.integers(len(choices))]
         h, size = explorer.heads.value, explorer.head_size.value
-        seen.add((h, size, explorer.source.value, explorer.mask.value, explorer.scaled.value, explorer.temperature.value))
+        seen.add(
+            (
+                h,
+                size,
+                explorer.source.value,
+                explorer.mask.value,
+                explorer.scaled.value,
+                explorer.temperature.value,
+            )
+        )
         assert explorer.weights.shape == (h, 7, 7)
         np.testing.assert_allclose(explorer.weights.sum(axis=-1), 1)
-        assert f"{h * size} columns" in explorer.caption() and f"{4 * 512 * h * size:,} parameters" in explorer.caption()
+        assert (
+            f"{h * size} columns" in explorer.caption()
+            and f"{4 * 512 * h * size:,} parameters" in explorer.caption()
+        )
         if explorer.linked.value:
             assert h * size == 512
-        if explorer.scaled.value and explorer.temperature.value == 1 and explorer.source.value == "made by hand" and explorer.mask.value == "none":
-            np.testing.assert_allclose(explorer.weights, examples.hand_made(h, size)(examples.embed(WORDS))[1], atol=1e-12)
+        if (
+            explorer.scaled.value
+            and explorer.temperature.value == 1
+            and explorer.source.value == "made by hand"
+            and explorer.mask.value == "none"
+        ):
+            np.testing.assert_allclose(
+                explorer.weights, examples.hand_made(h, size)(examples.embed(WORDS))[1], atol=1e-12
+            )
     assert len(seen) > 400
 
 
@@ -125,7 +169,9 @@ def test_every_weight_is_explained_by_its_score_its_divisors_and_its_row(mask):
         if weight == 0:
             assert "forbids" in steps[-1]
         else:
-            assert steps[2] == f"divided by √64 and by 2: {score / 16:.3f}" and steps[-1].endswith(f"= {weight:.3f}")
+            assert steps[2] == f"divided by √64 and by 2: {score / 16:.3f}" and steps[-1].endswith(
+                f"= {weight:.3f}"
+            )
             assert float(steps[-1].split("1 / ")[1].split()[0]) == pytest.approx(1 / weight, abs=1e-3)
 
 
@@ -137,7 +183,7 @@ def test_a_head_that_is_switched_off_takes_exactly_its_part_away():
     moved = np.linalg.norm(writes[3] + writes[5], axis=-1) / np.linalg.norm(writes.sum(axis=0), axis=-1)
     assert "Without heads 3, 5" in explorer.change.value and f"by {moved.mean():.0%}" in explorer.change.value
     assert [panel["dim"] for panel in explorer.head_map.panels] == [i in (3, 5) for i in range(8)]
-    explorer.heads.value = 2                                                # the others are gone, and with them what was off
+    explorer.heads.value = 2  # the others are gone, and with them what was off
     assert "All heads take part" in explorer.change.value
 
 
@@ -185,9 +231,15 @@ def test_freeing_and_linking_the_sliders_keeps_what_can_be_kept():
     assert (explorer.heads.value, explorer.head_size.value) == (8, 64)
 
 
-@pytest.mark.parametrize("typed, said", [
-    ("", "There is no word"), ("   ", "There is no word"), ("word " * 65, "has 65 words"), ("x" * 10_000, "has 10000 letters"),
-])
+@pytest.mark.parametrize(
+    "typed, said",
+    [
+        ("", "There is no word"),
+        ("   ", "There is no word"),
+        ("word " * 65, "has 65 words"),
+        ("x" * 10_000, "has 10000 letters"),
+    ],
+)
 def test_a_sentence_that_cannot_be_shown_is_answered_and_the_last_good_one_kept(typed, said):
     explorer = HeadExplorer(WORDS)
     explorer.sentence.value = typed
@@ -197,7 +249,10 @@ def test_a_sentence_that_cannot_be_shown_is_answered_and_the_last_good_one_kept(
     assert explorer.message.value == "" and explorer.words == ("two", "words")
 
 
-@pytest.mark.parametrize("typed", ["<img src=x onerror=alert(1)>", "a&b <b>bold</b>", "naïve 思考 机器 שלום 🙂", "word " * 64, "x" * 40])
+@pytest.mark.parametrize(
+    "typed",
+    ["<img src=x onerror=alert(1)>", "a&b <b>bold</b>", "naïve 思考 机器 שלום 🙂", "word " * 64, "x" * 40],
+)
 def test_whatever_is_typed_is_text(typed):
     explorer = HeadExplorer(WORDS)
     explorer.sentence.value = typed
@@ -212,9 +267,13 @@ def test_trained_matrices_give_what_the_model_gives():
     assert " ".join(explorer.words) == explorer.sentence.value == RIPE.replace("apple", "[mask]")
     expected = learning.read(TRAINING.parameters, GRAMMAR.numbers(explorer.sentence.value)[None], [8])[1][0]
     np.testing.assert_allclose(explorer.weights, expected, atol=1e-6)
-    assert explorer.caption().startswith("8 heads × 4 = 32 columns · 4,096 parameters") and explorer.result.writes.shape == (8, 9, 32)
+    assert explorer.caption().startswith(
+        "8 heads × 4 = 32 columns · 4,096 parameters"
+    ) and explorer.result.writes.shape == (8, 9, 32)
     x = TRAINING.parameters.embed(GRAMMAR.numbers(explorer.sentence.value))
-    np.testing.assert_allclose(explorer.result.writes.sum(axis=0), TRAINING.parameters.attention(x)[0], atol=1e-5)
+    np.testing.assert_allclose(
+        explorer.result.writes.sum(axis=0), TRAINING.parameters.attention(x)[0], atol=1e-5
+    )
     for control in controls(explorer):
         if control not in (explorer.source, explorer.linked, explorer.heads, explorer.head_size):
             for value in values(control):
@@ -223,7 +282,7 @@ def test_trained_matrices_give_what_the_model_gives():
     explorer.pin.value = True
     explorer.put_in_focus(3, 8, 7)
     assert f"head 3 {explorer.weights[3, 8, 7]:.3f}?" in explorer.picture().text
-    explorer.source.value = "random"                                        # the pinned maps have another size
+    explorer.source.value = "random"  # the pinned maps have another size
     assert explorer.words == ("the", "cat") and explorer.weights.shape == (8, 2, 2)
 
 
@@ -235,10 +294,12 @@ def test_trained_matrices_come_in_one_cut_and_the_other_ones_get_theirs_back():
     cut = (explorer.heads, explorer.head_size, explorer.linked)
     assert [control.value for control in cut] == [8, 4, False] and all(control.disabled for control in cut)
     assert "belongs to this cut" in explorer.fixed.value
-    explorer.heads.value = 16                                               # a page that is behind
+    explorer.heads.value = 16  # a page that is behind
     assert explorer.heads.value == 8 and explorer.weights.shape == (8, 9, 9)
     explorer.source.value = "made by hand"
-    assert [control.value for control in cut] == [7, 16, False] and not any(control.disabled for control in cut)
+    assert [control.value for control in cut] == [7, 16, False] and not any(
+        control.disabled for control in cut
+    )
     assert explorer.fixed.value == "" and explorer.weights.shape == (7, 7, 7)
     explorer.linked.value = True
     explorer.source.value = "trained"
@@ -249,14 +310,29 @@ def test_trained_matrices_come_in_one_cut_and_the_other_ones_get_theirs_back():
 def test_trained_matrices_read_the_words_of_the_grammar_and_give_the_own_sentence_back():
     explorer = HeadExplorer(WORDS)
     explorer.source.value = "trained"
-    assert "does not know cat (near it: bat" in explorer.message.value and "sentence of the grammar" in explorer.message.value
-    for typed, said in (("the ripe appel", "appel (near it: apple"), ("the " * 10, "has 10 words"), ("<img src=x>", "&lt;img (nothing is near it)")):
+    assert (
+        "does not know cat (near it: bat" in explorer.message.value
+        and "sentence of the grammar" in explorer.message.value
+    )
+    for typed, said in (
+        ("the ripe appel", "appel (near it: apple"),
+        ("the " * 10, "has 10 words"),
+        ("<img src=x>", "&lt;img (nothing is near it)"),
+    ):
         explorer.sentence.value = typed
-        assert said in explorer.message.value and "kept" in explorer.message.value and explorer.words[-1] == "[mask]"
+        assert (
+            said in explorer.message.value
+            and "kept" in explorer.message.value
+            and explorer.words[-1] == "[mask]"
+        )
     explorer.sentence.value = "The [mask] apple"
     assert explorer.message.value == "" and explorer.weights.shape == (8, 3, 3)
     explorer.source.value = "made by hand"
-    assert explorer.words == WORDS and explorer.sentence.value == " ".join(WORDS) and explorer.message.value == ""
+    assert (
+        explorer.words == WORDS
+        and explorer.sentence.value == " ".join(WORDS)
+        and explorer.message.value == ""
+    )
     fits = HeadExplorer(("tom", "himself"))
     fits.source.value = "trained"
     assert fits.words == ("tom", "himself") and fits.message.value == ""
@@ -272,7 +348,9 @@ def test_turning_the_key_turns_the_score(degrees):
     lengths = np.linalg.norm(grid.query) * np.linalg.norm(grid.key)
     grid.angle.value = degrees
     assert grid.query @ grid.key == pytest.approx(lengths * np.cos(np.radians(degrees)), abs=1e-9)
-    assert f"q·k = {grid.query @ grid.key:.2f}".replace("-0.00", "0.00") in grid.numbers().replace("-0.00", "0.00")
+    assert f"q·k = {grid.query @ grid.key:.2f}".replace("-0.00", "0.00") in grid.numbers().replace(
+        "-0.00", "0.00"
+    )
 
 
 def test_editing_a_coordinate_moves_the_score_by_the_other_number():
@@ -310,7 +388,9 @@ def test_painting_a_mask_moves_the_weights_and_can_be_undone():
     assert "the may attend to nothing" in painter.numbers() and (painter.output[0] == 0).all()
 
 
-@pytest.mark.parametrize("way, split, merged", [(0, "4 of 4", "32 of 32"), (1, "0 of 4", "32 of 32"), (2, "4 of 4", "8 of 32")])
+@pytest.mark.parametrize(
+    "way, split, merged", [(0, "4 of 4", "32 of 32"), (1, "0 of 4", "32 of 32"), (2, "4 of 4", "8 of 32")]
+)
 def test_the_theatre_tells_the_right_reshape_from_the_wrong_ones(way, split, merged):
     theatre = ShapeTheatre()
     theatre.way.value = theatre.way.options[way]
@@ -357,10 +437,14 @@ BUGS = range(1, len(examples.bugs()) + 1)
 def test_a_wrong_map_is_what_the_catalogues_wrong_version_gives(zoo, number):
     zoo.bug.value = number
     exhibit, n = zoo.exhibit, len(zoo.exhibit.words)
-    steps = catalogue.steps_with(*(m for m in catalogue.MISTAKES if m.name == exhibit.bug["mistake"])) | {"give back": lambda output, weights: weights}
+    steps = catalogue.steps_with(*(m for m in catalogue.MISTAKES if m.name == exhibit.bug["mistake"])) | {
+        "give back": lambda output, weights: weights
+    }
     with np.errstate(invalid="ignore"):
         weights = catalogue.attention(steps, *exhibit.queries_and_keys(steps), np.ones((n, 3)), exhibit.mask)
-    if exhibit.bug["mistake"] == "weights transposed":                      # the catalogue transposes them where they meet the values
+    if (
+        exhibit.bug["mistake"] == "weights transposed"
+    ):  # the catalogue transposes them where they meet the values
         weights = weights.swapaxes(-1, -2)
     np.testing.assert_allclose([panel.cells for panel in exhibit.wrong], weights, atol=1e-12)
     sent = np.frombuffer(zoo.wrong_map.data, "<f4").reshape(zoo.wrong_map.shape)
@@ -372,10 +456,12 @@ def test_a_bug_shows_somewhere_and_the_right_map_is_the_cores(zoo, number):
     zoo.bug.value = number
     exhibit = zoo.exhibit
     queries, keys = exhibit.queries_and_keys(catalogue.RIGHT)
-    _, weights = scaled_dot_product_attention(queries, keys, np.ones((len(exhibit.words), 3)), mask=exhibit.mask)
+    _, weights = scaled_dot_product_attention(
+        queries, keys, np.ones((len(exhibit.words), 3)), mask=exhibit.mask
+    )
     np.testing.assert_allclose([panel.cells for panel in exhibit.right], weights, atol=1e-12)
     same_map = np.allclose([panel.cells for panel in exhibit.wrong], weights)
-    assert same_map == (exhibit.bug.get("clue") == "merged")                # the one that no map can show
+    assert same_map == (exhibit.bug.get("clue") == "merged")  # the one that no map can show
     assert exhibit.places(exhibit.steps) != exhibit.places(catalogue.RIGHT) or not same_map
 
 
@@ -396,14 +482,24 @@ def test_the_right_answer_is_accepted_and_every_other_has_its_own_reason(zoo, nu
         zoo.choice.value = option
         zoo.button.click()
         assert html.escape(reason) in zoo.verdict.value and html.escape(options[right]) in zoo.verdict.value
-        assert ("<b>Right.</b>" in zoo.verdict.value) == (option == right) == (memory.kept("answers")[-1]["right"])
+        assert (
+            ("<b>Right.</b>" in zoo.verdict.value)
+            == (option == right)
+            == (memory.kept("answers")[-1]["right"])
+        )
         assert zoo._right_box.layout.display == ""
     for url, _ in zoo.exhibit.bug["threads"]:
-        assert re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+/(issues|pull)/\d+", url) and url in zoo.verdict.value
+        assert (
+            re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+/(issues|pull)/\d+", url)
+            and url in zoo.verdict.value
+        )
 
 
 def test_an_answer_is_recorded_and_the_first_one_counts_in_a_new_zoo(zoo):
-    wrong, right = [option for option in zoo.exhibit.bug["options"] if option != zoo.exhibit.right_answer][0], zoo.exhibit.right_answer
+    wrong, right = (
+        [option for option in zoo.exhibit.bug["options"] if option != zoo.exhibit.right_answer][0],
+        zoo.exhibit.right_answer,
+    )
     zoo.button.click()
     assert "Choose one" in zoo.verdict.value and memory.kept("answers") == []
     zoo.answer(wrong)
@@ -413,18 +509,33 @@ def test_an_answer_is_recorded_and_the_first_one_counts_in_a_new_zoo(zoo):
     again = BugZoo()
     assert f"Not this one: {wrong}" in html.unescape(again.verdict.value) and "0 of 1" in again.score.value
     again.bug.value = 2
-    assert again.verdict.value == "" and again._right_box.layout.display == "none" != again._wrong_box.layout.display
-    assert all(again.exhibits[1].bug["shown_by"] not in part for part in (again.picture().text, again.gallery().text))
+    assert (
+        again.verdict.value == ""
+        and again._right_box.layout.display == "none" != again._wrong_box.layout.display
+    )
+    assert all(
+        again.exhibits[1].bug["shown_by"] not in part for part in (again.picture().text, again.gallery().text)
+    )
 
 
 def test_nothing_in_an_exhibit_or_an_answer_is_taken_for_markup(zoo):
     bad = "<img src=x onerror=alert(1)>"
-    bug = {**zoo.exhibit.bug, "name": bad, "question": bad, "shown_by": bad, "options": {bad: bad, f"{bad}2": bad}, "threads": [["https://github.com/a/b/issues/1", bad]]}
+    bug = {
+        **zoo.exhibit.bug,
+        "name": bad,
+        "question": bad,
+        "shown_by": bad,
+        "options": {bad: bad, f"{bad}2": bad},
+        "threads": [["https://github.com/a/b/issues/1", bad]],
+    }
     zoo.exhibits = [Exhibit(bug, 1)]
     zoo._show()
     for option in bug["options"]:
         zoo.answer(option)
-        assert all("<img" not in part.value for part in (zoo.question, zoo.verdict, zoo.numbers_line, zoo.places_view, zoo.score))
+        assert all(
+            "<img" not in part.value
+            for part in (zoo.question, zoo.verdict, zoo.numbers_line, zoo.places_view, zoo.score)
+        )
     assert all("<img" not in data.get("text/html", "") for data, _ in zoo._twin())
     memory.keep("answers", {"zoo": zoo.exhibit.right_answer, "answer": ["no", "text"]})
     memory.keep("answers", {"zoo": ["no", "text"], "answer": bad})
@@ -509,7 +620,7 @@ def by_hand(text, place):
     words, found = text.split(), {}
     for row, probability in zip(GRAMMAR.sentences, GRAMMAR.probabilities):
         other = GRAMMAR.text(row).split()
-        if other[:place] + other[place + 1:] == words[:place] + words[place + 1:]:
+        if other[:place] + other[place + 1 :] == words[:place] + words[place + 1 :]:
             found[other[place]] = found.get(other[place], 0) + probability
     return {word: probability / sum(found.values()) for word, probability in found.items()}
 
@@ -524,7 +635,10 @@ def model_says(parameters, text, place, heads=None):
 
 def rows_shown(table):
     """The rows of a table of words: (word, the model's probability, the grammar's)."""
-    rows = re.findall(r'<th scope="row"[^>]*>(\w+|\[mask\])(?: ← hidden)?</th>.*?<td[^>]*>(\d\.\d{3})</td><td[^>]*>(\d\.\d{3}|unknown)</td>', table)
+    rows = re.findall(
+        r'<th scope="row"[^>]*>(\w+|\[mask\])(?: ← hidden)?</th>.*?<td[^>]*>(\d\.\d{3})</td><td[^>]*>(\d\.\d{3}|unknown)</td>',
+        table,
+    )
     assert len(rows) == 5
     return rows
 
@@ -537,38 +651,64 @@ def test_the_scrubber_shows_the_model_as_it_was_and_the_grammar_as_it_is(hidden)
     for step, parameters in TRAINING.checkpoints.items():
         scrubber.step.value = step
         found, weights = model_says(parameters, RIPE, hidden - 1)
-        np.testing.assert_allclose(np.frombuffer(scrubber.maps.data, "<f4").reshape(8, 9, 9), weights, atol=1e-6)
+        np.testing.assert_allclose(
+            np.frombuffer(scrubber.maps.data, "<f4").reshape(8, 9, 9), weights, atol=1e-6
+        )
         best = sorted(found, key=lambda word: -found[word])[:5]
         rows = rows_shown(scrubber.words.value)
         assert [word for word, *_ in rows] == best
-        np.testing.assert_allclose([[float(p), float(q)] for _, p, q in rows], [[found[word], known.get(word, 0)] for word in best], atol=0.00051)
+        np.testing.assert_allclose(
+            [[float(p), float(q)] for _, p, q in rows],
+            [[found[word], known.get(word, 0)] for word in best],
+            atol=0.00051,
+        )
         loss = sample.shares @ learning.losses(parameters, sample, batch=256)
-        assert float(re.search(r"loss (\d\.\d\d) nat, floor", scrubber.picture().text)[1]) == pytest.approx(loss, abs=0.0051)
-        assert f"Step {step} of 1500" in scrubber.summary.value and f"floor {sample.floor:.2f}" in scrubber.summary.value
+        assert float(re.search(r"loss (\d\.\d\d) nat, floor", scrubber.picture().text)[1]) == pytest.approx(
+            loss, abs=0.0051
+        )
+        assert (
+            f"Step {step} of 1500" in scrubber.summary.value
+            and f"floor {sample.floor:.2f}" in scrubber.summary.value
+        )
     word = GRAMMAR.words[scrubber.hidden_token]
-    assert f"{word} ← hidden" in scrubber.words.value and scrubber.maps.rows[hidden - 1] == "▶ [mask]" and scrubber.maps.columns[hidden - 1] == "[mask]"
+    assert (
+        f"{word} ← hidden" in scrubber.words.value
+        and scrubber.maps.rows[hidden - 1] == "▶ [mask]"
+        and scrubber.maps.columns[hidden - 1] == "[mask]"
+    )
 
 
 def test_the_scrubbers_dot_and_curve_are_where_the_losses_are():
     scrubber = TrainingScrubber(TRAINING, GRAMMAR, step=100)
     steps, losses = scrubber._points()
-    assert np.mean(losses) == pytest.approx(np.mean(TRAINING.losses)) and losses[0] == pytest.approx(np.mean(TRAINING.losses[:10]))
+    assert np.mean(losses) == pytest.approx(np.mean(TRAINING.losses)) and losses[0] == pytest.approx(
+        np.mean(TRAINING.losses[:10])
+    )
     assert steps[0] == 5.5 and steps[-1] == 1495.5
     places = []
     for step in (0, 1500):
         scrubber.step.value = step
-        places.append([float(number) for number in re.search(r'<circle cx="([\d.]+)" cy="([\d.]+)"', scrubber.curve.value).groups()])
-    assert places[0][0] < places[1][0] and places[0][1] < places[1][1]      # to the right, and down
+        places.append(
+            [
+                float(number)
+                for number in re.search(r'<circle cx="([\d.]+)" cy="([\d.]+)"', scrubber.curve.value).groups()
+            ]
+        )
+    assert places[0][0] < places[1][0] and places[0][1] < places[1][1]  # to the right, and down
 
 
 def test_the_scrubber_shows_a_run_of_the_learners_own():
     start = learning.Parameters.random(len(GRAMMAR.words), 9, 12, 3, np.random.default_rng(0))
-    own = learning.train(start, GRAMMAR.draw, np.random.default_rng(1), steps=4, batch=8, checkpoints=(0, 3), progress=False)
+    own = learning.train(
+        start, GRAMMAR.draw, np.random.default_rng(1), steps=4, batch=8, checkpoints=(0, 3), progress=False
+    )
     scrubber = TrainingScrubber(own, GRAMMAR)
     assert scrubber.step.value == 3 and scrubber.weights.shape == (3, 9, 9)
     scrubber.picture().png()
     with pytest.raises(ValueError, match="at least two checkpoints"):
-        TrainingScrubber(learning.train(start, GRAMMAR.draw, np.random.default_rng(1), steps=1, progress=False), GRAMMAR)
+        TrainingScrubber(
+            learning.train(start, GRAMMAR.draw, np.random.default_rng(1), steps=1, progress=False), GRAMMAR
+        )
     with pytest.raises(ValueError, match="does not know appel"):
         TrainingScrubber(own, GRAMMAR, RIPE.replace("apple", "appel"))
 
@@ -584,18 +724,34 @@ def test_the_switch_shows_what_the_model_knows_without_the_heads(off):
         best = sorted(found, key=lambda word: -found[word])[:5]
         rows = rows_shown(view.value)
         assert [word for word, *_ in rows] == best
-        np.testing.assert_allclose([[float(p), float(q)] for _, p, q in rows], [[found[word], known.get(word, 0)] for word in best], atol=0.00051)
+        np.testing.assert_allclose(
+            [[float(p), float(q)] for _, p, q in rows],
+            [[found[word], known.get(word, 0)] for word in best],
+            atol=0.00051,
+        )
     np.testing.assert_allclose(np.frombuffer(switch.maps.data, "<f4").reshape(8, 9), weights[:, 3], atol=1e-6)
     assert switch.maps.rows == [f"head {i}" + (" (off)" if i in off else "") for i in range(8)]
     sample = GRAMMAR.draw(np.random.default_rng(2017), 2000)
-    share = sample.table(np.ones(2000)) * np.bincount(sample.senses * 6 + sample.roles, sample.shares, 60).reshape(10, 6)
-    wholes = sample.table(sample.surprises), learning.ablate(TRAINING.parameters, (), sample), learning.ablate(TRAINING.parameters, off, sample)
+    share = sample.table(np.ones(2000)) * np.bincount(
+        sample.senses * 6 + sample.roles, sample.shares, 60
+    ).reshape(10, 6)
+    wholes = (
+        sample.table(sample.surprises),
+        learning.ablate(TRAINING.parameters, (), sample),
+        learning.ablate(TRAINING.parameters, off, sample),
+    )
     for view, axis, n in ((switch.by_sense, 1, 10), (switch.by_role, 0, 6)):
-        shown = [[float(number) for number in re.findall(r"<td[^>]*>(\d+\.\d\d)</td>", row)] for row in view.value.split("<tr>")[2:]]
+        shown = [
+            [float(number) for number in re.findall(r"<td[^>]*>(\d+\.\d\d)</td>", row)]
+            for row in view.value.split("<tr>")[2:]
+        ]
         expected = [np.average(whole, axis=axis, weights=share) for whole in wholes]
         assert np.shape(shown) == (n, 3)
         np.testing.assert_allclose(np.transpose(shown), expected, atol=0.0051)
-    assert f"Loss {sample.shares @ learning.losses(TRAINING.parameters, sample, on):.2f} nat" in switch.picture().text
+    assert (
+        f"Loss {sample.shares @ learning.losses(TRAINING.parameters, sample, on):.2f} nat"
+        in switch.picture().text
+    )
 
 
 def test_all_switches_turn_at_once():
@@ -610,29 +766,50 @@ def test_all_switches_turn_at_once():
     assert HeadSwitch(TRAINING.parameters, GRAMMAR, off=(0, 7)).chosen() == "heads 1, 2, 3, 4, 5, 6"
 
 
-@pytest.mark.parametrize("typed, said", [
-    ("ripe apple", "has 2 words, and the model reads exactly 9"), ("", "has 0 words"),
-    ("in the garden tom himself saw the ripe appel", "appel (near it: apple)"), ("in the garden tom himself saw the ripe [mask]", "[mask]"),
-    ("in the garden tom himself saw the ripe <b>apple</b>", "&lt;b&gt;apple&lt;/b&gt; (near it: apple)"), ("x" * 10_000 + " a b c d e f g h", "and 6 more"),
-])
+@pytest.mark.parametrize(
+    "typed, said",
+    [
+        ("ripe apple", "has 2 words, and the model reads exactly 9"),
+        ("", "has 0 words"),
+        ("in the garden tom himself saw the ripe appel", "appel (near it: apple)"),
+        ("in the garden tom himself saw the ripe [mask]", "[mask]"),
+        ("in the garden tom himself saw the ripe <b>apple</b>", "&lt;b&gt;apple&lt;/b&gt; (near it: apple)"),
+        ("x" * 10_000 + " a b c d e f g h", "and 6 more"),
+    ],
+)
 def test_a_sentence_that_the_model_cannot_read_is_answered_and_the_last_good_one_kept(typed, said):
     switch = HeadSwitch(TRAINING.parameters, GRAMMAR)
     before = switch.picture().text
     switch.sentence.value = typed
-    assert said in switch.message.value and "kept" in switch.message.value and "<b>" not in switch.message.value
+    assert (
+        said in switch.message.value and "kept" in switch.message.value and "<b>" not in switch.message.value
+    )
     assert switch.picture().text == before
     switch.sentence.value = "in the office Tom himself saw the costly apple"
-    assert switch.message.value == "" and "in the office tom himself saw the costly [mask]" in switch.summary.value
+    assert (
+        switch.message.value == ""
+        and "in the office tom himself saw the costly [mask]" in switch.summary.value
+    )
 
 
-@pytest.mark.parametrize("typed, hidden, said", [
-    ("apple apple the bat bat in in the old", 3, "a floor are known only for sentences of the grammar"),
-    (RIPE.replace("apple", "bat"), 9, "The grammar never has “bat” in this place."), (RIPE, 2, "The training never hid “the”"), (RIPE, 9, ""),
-])
+@pytest.mark.parametrize(
+    "typed, hidden, said",
+    [
+        ("apple apple the bat bat in in the old", 3, "a floor are known only for sentences of the grammar"),
+        (RIPE.replace("apple", "bat"), 9, "The grammar never has “bat” in this place."),
+        (RIPE, 2, "The training never hid “the”"),
+        (RIPE, 9, ""),
+    ],
+)
 def test_it_is_said_where_the_grammar_knows_less_than_the_model_answers(typed, hidden, said):
     switch = HeadSwitch(TRAINING.parameters, GRAMMAR, hidden=hidden)
     switch.sentence.value = typed
-    assert switch.message.value == "" and said in switch.remark and bool(switch.remark) == bool(said) and switch.remark in switch.summary.value
+    assert (
+        switch.message.value == ""
+        and said in switch.remark
+        and bool(switch.remark) == bool(said)
+        and switch.remark in switch.summary.value
+    )
     shown = {known for *_, known in rows_shown(switch.after.value)}
     assert shown == ({"unknown"} if "floor" in said else {"1.000", "0.000"} if hidden == 9 else {"0.000"})
     switch.picture().png()

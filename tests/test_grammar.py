@@ -21,16 +21,24 @@ def sense_of(text):
     words = text.split()
     for pattern in RULES["patterns"]:
         slots = pattern.split()
-        if len(slots) != len(words) or any(slot != word for slot, word in zip(slots, words) if slot.islower()):
+        if len(slots) != len(words) or any(
+            slot != word for slot, word in zip(slots, words) if slot.islower()
+        ):
             continue
         found = {slot: word for slot, word in zip(slots, words) if slot.isupper()}
-        if not any(found["SUBJECT"] in person["SUBJECT"] and found["SELF"] == person["SELF"] for person in RULES["people"]):
+        if not any(
+            found["SUBJECT"] in person["SUBJECT"] and found["SELF"] == person["SELF"]
+            for person in RULES["people"]
+        ):
             continue
         if any(found[verb] not in RULES[verb] for verb in ("SAW", "PLEASED") if verb in found):
             continue
         for index, sense in enumerate(RULES["senses"]):
-            if (found["NOUN"] == sense["NOUN"] and found["PLACE"] in RULES["settings"][sense["setting"]]["PLACE"]
-                    and found["ADJECTIVE"] in sense["ADJECTIVE"] + RULES["any sense"]["ADJECTIVE"]):
+            if (
+                found["NOUN"] == sense["NOUN"]
+                and found["PLACE"] in RULES["settings"][sense["setting"]]["PLACE"]
+                and found["ADJECTIVE"] in sense["ADJECTIVE"] + RULES["any sense"]["ADJECTIVE"]
+            ):
                 return index
     return None
 
@@ -62,8 +70,13 @@ class TestLanguage:
     def test_other_sentences_are_refused_by_this_tests_own_reader(self):
         good = GRAMMAR.text(GRAMMAR.sentences[0])
         assert sense_of(good) is not None and good.split()[0] == "anna"
-        for bad in (good.replace("herself", "himself"), good.replace("anna herself", "herself anna"),
-                    good.replace("garden", "office"), good + " old", good.replace("apple", "bat")):
+        for bad in (
+            good.replace("herself", "himself"),
+            good.replace("anna herself", "herself anna"),
+            good.replace("garden", "office"),
+            good + " old",
+            good.replace("apple", "bat"),
+        ):
             assert bad != good and sense_of(bad) is None
 
     def test_patterns_senses_and_people_are_even(self):
@@ -88,17 +101,26 @@ class TestFloor:
         together = defaultdict(float)
         for row, probability in zip(GRAMMAR.sentences.tolist(), GRAMMAR.probabilities):
             for place in range(len(row)):
-                together[(place, *row[:place], *row[place + 1:])] += probability
-        for row, probability, surprises in zip(GRAMMAR.sentences.tolist(), GRAMMAR.probabilities, GRAMMAR.surprises):
-            by_hand = [-math.log(probability / together[(place, *row[:place], *row[place + 1:])]) for place in range(len(row))]
+                together[(place, *row[:place], *row[place + 1 :])] += probability
+        for row, probability, surprises in zip(
+            GRAMMAR.sentences.tolist(), GRAMMAR.probabilities, GRAMMAR.surprises
+        ):
+            by_hand = [
+                -math.log(probability / together[(place, *row[:place], *row[place + 1 :])])
+                for place in range(len(row))
+            ]
             assert np.allclose(surprises, by_hand, atol=1e-9)
 
     def test_the_floor_of_each_role_is_the_one_worked_out_on_paper(self):
         ln, every = math.log, GRAMMAR.every_word()
         paper = {
-            "subject": ln(3), "verb": ln(3), "adjective": ln(3), "reflexive": 0,
-            "noun": ln(5) / 3,                        # after an adjective of its own it is certain, after "old" one of five
-            "place": 2 / 3 * ln(4) + 1 / 3 * ln(8),   # after "old" the noun has two senses, and the place may be any of eight
+            "subject": ln(3),
+            "verb": ln(3),
+            "adjective": ln(3),
+            "reflexive": 0,
+            "noun": ln(5) / 3,  # after an adjective of its own it is certain, after "old" one of five
+            "place": 2 / 3 * ln(4)
+            + 1 / 3 * ln(8),  # after "old" the noun has two senses, and the place may be any of eight
         }
         for role, index in ROLE.items():
             assert abs(every.where(every.roles == index).floor - paper[role]) < 1e-12, role
@@ -135,14 +157,23 @@ class TestFloor:
     def test_weights_of_sentences_count(self):
         # Two patterns of three words, one with more ways to be filled: its sentences are rarer.
         rules = {
-            "patterns": ["SUBJECT SELF NOUN ADJECTIVE PLACE SAW", "SUBJECT SELF NOUN ADJECTIVE PLACE PLEASED"],
-            "people": [{"SUBJECT": ["anna"], "SELF": "herself"}], "any sense": {"ADJECTIVE": []},
+            "patterns": [
+                "SUBJECT SELF NOUN ADJECTIVE PLACE SAW",
+                "SUBJECT SELF NOUN ADJECTIVE PLACE PLEASED",
+            ],
+            "people": [{"SUBJECT": ["anna"], "SELF": "herself"}],
+            "any sense": {"ADJECTIVE": []},
             "senses": [{"NOUN": "bat", "sense": "club", "setting": "in town", "ADJECTIVE": ["heavy"]}],
-            "settings": {"in town": {"PLACE": ["shop"]}}, "SAW": ["saw"], "PLEASED": ["pleased", "amused", "worried"],
+            "settings": {"in town": {"PLACE": ["shop"]}},
+            "SAW": ["saw"],
+            "PLEASED": ["pleased", "amused", "worried"],
         }
         small = Grammar.from_rules(rules)
         assert sorted(small.probabilities) == pytest.approx([1 / 6] * 3 + [1 / 2])
-        last = {small.words[row[-1]]: math.exp(-surprise) for row, surprise in zip(small.sentences, small.surprises[:, -1])}
+        last = {
+            small.words[row[-1]]: math.exp(-surprise)
+            for row, surprise in zip(small.sentences, small.surprises[:, -1])
+        }
         assert last == pytest.approx({"saw": 1 / 2, "pleased": 1 / 6, "amused": 1 / 6, "worried": 1 / 6})
 
 
@@ -152,10 +183,16 @@ class TestDraw:
         assert ((words.tokens == 0).sum(axis=1) == 1).all() and (words.targets > 0).all()
         assert (words.tokens[np.arange(500), words.places] == 0).all()
         assert [sense_of(GRAMMAR.text(row)) for row in filled(words)] == words.senses.tolist()
-        of_role = {"subject": "anna mary ella tom paul ben", "reflexive": "herself himself", "noun": "apple bank mouse bat crane",
-                   "place": "garden valley forest meadow office shop museum school"}
+        of_role = {
+            "subject": "anna mary ella tom paul ben",
+            "reflexive": "herself himself",
+            "noun": "apple bank mouse bat crane",
+            "place": "garden valley forest meadow office shop museum school",
+        }
         for role, allowed in of_role.items():
-            assert {GRAMMAR.words[t] for t in words.targets[words.roles == ROLE[role]]} == set(allowed.split())
+            assert {GRAMMAR.words[t] for t in words.targets[words.roles == ROLE[role]]} == set(
+                allowed.split()
+            )
 
     def test_every_role_and_every_sense_comes_with_its_share(self):
         words = GRAMMAR.draw(np.random.default_rng(4), 60_000)
@@ -175,7 +212,9 @@ class TestDraw:
         # Written down once: a change here means that every stored number of notebook 07 changes.
         first = GRAMMAR.draw(np.random.default_rng(0), 2)
         assert [GRAMMAR.text(row) for row in first.tokens] == [
-            "in the museum the old bank amused [mask] herself", "in the meadow [mask] herself left the sleepy bat"]
+            "in the museum the old bank amused [mask] herself",
+            "in the meadow [mask] herself left the sleepy bat",
+        ]
 
     def test_drawing_does_not_change_the_grammar(self):
         before = GRAMMAR.sentences.copy()

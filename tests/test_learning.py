@@ -8,21 +8,27 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-
 import refresh
+
 from helpers import learning
 from helpers.attention import MultiHeadAttention
 from helpers.grammar import Grammar
 from helpers.learning import Adam, Parameters, ablate, loss_and_gradients, losses, read, train
 
 GRAMMAR = Grammar.read()
-TRIAL = list(csv.DictReader((Path(__file__).parents[1] / "data" / "apple_on_trial.csv").read_text("utf-8").splitlines()))
+TRIAL = list(
+    csv.DictReader(
+        (Path(__file__).parents[1] / "data" / "apple_on_trial.csv").read_text("utf-8").splitlines()
+    )
+)
 N_WORDS, N = len(GRAMMAR.words), GRAMMAR.sentences.shape[1]
 
 
 def model(seed=0, d_model=11, n_heads=3, d_k=4, d_v=2, dtype=np.float64, scaled=True):
     """Uneven in every size: nothing may work by chance because two sizes agree."""
-    return Parameters.random(N_WORDS, N, d_model, n_heads, np.random.default_rng(seed), d_k, d_v, dtype, scaled)
+    return Parameters.random(
+        N_WORDS, N, d_model, n_heads, np.random.default_rng(seed), d_k, d_v, dtype, scaled
+    )
 
 
 def some_words(seed=1, batch=7):
@@ -60,12 +66,13 @@ class TestSteps:
     rng = np.random.default_rng(3)
 
     def test_embed(self):
-        tokens = np.array([[2, 0, 2, 4], [4, 2, 1, 0]])                     # word 3 never, word 2 three times
+        tokens = np.array([[2, 0, 2, 4], [4, 2, 1, 0]])  # word 3 never, word 2 three times
         embeddings, positions = self.rng.standard_normal((5, 3)), self.rng.standard_normal((4, 3))
         d_x = self.rng.standard_normal((2, 4, 3))
 
         def loss():
             return (learning.embed(tokens, embeddings, positions) * d_x).sum()
+
         d_embeddings, d_positions = learning.embed_backward(d_x, tokens, n_words=5)
         assert_same(d_embeddings, by_differences(loss, embeddings))
         assert_same(d_positions, by_differences(loss, positions))
@@ -77,6 +84,7 @@ class TestSteps:
 
         def loss():
             return (learning.project(x, w) * d_y).sum()
+
         d_x, d_w = learning.project_backward(d_y, x, w)
         assert_same(d_x, by_differences(loss, x))
         assert_same(d_w, by_differences(loss, w))
@@ -87,8 +95,11 @@ class TestSteps:
 
         def loss():
             return (learning.attend(queries, keys, values)[0] * d_found).sum()
+
         weights = learning.attend(queries, keys, values)[1]
-        for found, array in zip(learning.attend_backward(d_found, queries, keys, values, weights), (queries, keys, values)):
+        for found, array in zip(
+            learning.attend_backward(d_found, queries, keys, values, weights), (queries, keys, values)
+        ):
             assert_same(found, by_differences(loss, array))
 
     def test_cross_entropy(self):
@@ -96,7 +107,9 @@ class TestSteps:
         found, probabilities = learning.cross_entropy(scores, targets)
         assert found == pytest.approx([-math.log(row[target]) for row, target in zip(probabilities, targets)])
         backward = learning.cross_entropy_backward(probabilities, targets)
-        assert_same(backward, by_differences(lambda: learning.cross_entropy(scores, targets)[0].mean(), scores))
+        assert_same(
+            backward, by_differences(lambda: learning.cross_entropy(scores, targets)[0].mean(), scores)
+        )
 
     def test_cross_entropy_of_extreme_scores_is_finite(self):
         found, _ = learning.cross_entropy(np.array([[0.0, 5000.0, -5000.0]]), np.array([2]))
@@ -116,27 +129,39 @@ class TestSteps:
 
 
 class TestGradients:
-    @pytest.mark.parametrize("sizes", [dict(), dict(n_heads=1, d_k=5, d_v=3), dict(d_model=6, n_heads=4, d_k=1, d_v=3), dict(scaled=False)])
+    @pytest.mark.parametrize(
+        "sizes",
+        [dict(), dict(n_heads=1, d_k=5, d_v=3), dict(d_model=6, n_heads=4, d_k=1, d_v=3), dict(scaled=False)],
+    )
     def test_every_parameter_against_finite_differences(self, sizes):
         parameters, words = model(**sizes), some_words()
         _, gradients = loss_and_gradients(parameters, *arguments(words))
 
         def loss():
             return losses(parameters, words).mean()
+
         for name, array in parameters.arrays().items():
             assert_same(gradients.arrays()[name], by_differences(loss, array), error=1e-6)
 
     def test_an_unscaled_model_does_not_divide_and_says_so_as_a_layer(self):
         plain, words = model(scaled=False), some_words()
         divided = plain.copy()
-        divided.scaled, divided.w_q = True, plain.w_q * np.sqrt(4)          # d_k = 4
-        np.testing.assert_allclose(read(plain, words.tokens, words.places)[0], read(divided, words.tokens, words.places)[0], atol=1e-12)
+        divided.scaled, divided.w_q = True, plain.w_q * np.sqrt(4)  # d_k = 4
+        np.testing.assert_allclose(
+            read(plain, words.tokens, words.places)[0],
+            read(divided, words.tokens, words.places)[0],
+            atol=1e-12,
+        )
         x = plain.embed(words.tokens)
-        np.testing.assert_allclose(plain.attention(x)[1], read(plain, words.tokens, words.places)[1], atol=1e-12)
+        np.testing.assert_allclose(
+            plain.attention(x)[1], read(plain, words.tokens, words.places)[1], atol=1e-12
+        )
 
     def test_the_loss_is_the_mean_of_the_losses(self):
         parameters, words = model(), some_words(batch=13)
-        assert loss_and_gradients(parameters, *arguments(words))[0] == pytest.approx(losses(parameters, words, batch=4).mean(), abs=1e-12)
+        assert loss_and_gradients(parameters, *arguments(words))[0] == pytest.approx(
+            losses(parameters, words, batch=4).mean(), abs=1e-12
+        )
 
     def test_float32_stays_float32(self):
         parameters, words = model(dtype=np.float32), some_words()
@@ -149,16 +174,22 @@ class TestGradients:
         assert {array.dtype for array in parameters.arrays().values()} == {np.dtype(np.float32)}
 
     def test_every_parameter_and_adam_against_pytorch(self):
-        torch = pytest.importorskip("torch", reason="PyTorch is not installed: make bench installs it in .venv-bench")
+        torch = pytest.importorskip(
+            "torch", reason="PyTorch is not installed: make bench installs it in .venv-bench"
+        )
         parameters = model()
-        tensors = {name: torch.tensor(array, requires_grad=True) for name, array in parameters.arrays().items()}
+        tensors = {
+            name: torch.tensor(array, requires_grad=True) for name, array in parameters.arrays().items()
+        }
         ours, theirs = Adam(parameters), torch.optim.Adam(tensors.values(), lr=0.02)
         for step in range(4):
             words = some_words(step, 9)
             tokens, places, targets = map(torch.from_numpy, arguments(words))
             t, heads = tensors, parameters.n_heads
             x = t["embeddings"][tokens] + t["positions"]
-            queries, keys, values = ((x @ t[w]).view(9, N, heads, -1).transpose(1, 2) for w in ("w_q", "w_k", "w_v"))
+            queries, keys, values = (
+                (x @ t[w]).view(9, N, heads, -1).transpose(1, 2) for w in ("w_q", "w_k", "w_v")
+            )
             found = torch.nn.functional.scaled_dot_product_attention(queries, keys, values)
             z = x + found.transpose(1, 2).reshape(9, N, -1) @ t["w_o"]
             loss = torch.nn.functional.cross_entropy(z[torch.arange(9), places] @ t["output"], targets)
@@ -189,7 +220,7 @@ class TestModel:
         parameters, words = model(), some_words()
         scores, _ = read(parameters, words.tokens, words.places, heads=[True, False, True])
         x = parameters.embed(words.tokens)
-        writes = parameters.attention.heads(x)                              # (batch, n_heads, n, d_model)
+        writes = parameters.attention.heads(x)  # (batch, n_heads, n, d_model)
         z = (x + writes[:, 0] + writes[:, 2])[np.arange(7), words.places]
         np.testing.assert_allclose(scores, z @ parameters.output, atol=1e-12)
 
@@ -201,14 +232,24 @@ class TestModel:
     def test_the_order_of_the_words_counts(self):
         parameters, words = model(), some_words()
         other = words.tokens[:, ::-1]
-        assert abs(read(parameters, words.tokens, words.places)[0] - read(parameters, other, words.places)[0]).max() > 0.01
+        assert (
+            abs(
+                read(parameters, words.tokens, words.places)[0] - read(parameters, other, words.places)[0]
+            ).max()
+            > 0.01
+        )
 
 
 class TestAdam:
     def test_three_steps_by_hand(self):
         parameters = model()
         start, adam, rng = parameters.copy(), Adam(parameters), np.random.default_rng(5)
-        gradients = [Parameters(**{name: rng.standard_normal(a.shape) for name, a in start.arrays().items()}, n_heads=3) for _ in range(3)]
+        gradients = [
+            Parameters(
+                **{name: rng.standard_normal(a.shape) for name, a in start.arrays().items()}, n_heads=3
+            )
+            for _ in range(3)
+        ]
         for gradient, rate in zip(gradients, (0.1, 0.2, 0.05)):
             adam.step(gradient, rate)
         for name in ("w_k", "output"):
@@ -240,14 +281,19 @@ class TestTrain:
         before, after = (float(every.shares @ losses(p, every)) for p in (start, training.parameters))
         assert before > 3.5
         assert every.floor < after < every.floor + 0.05
-        assert losses(training.parameters, every, np.zeros(8, bool)).mean() > every.floor + 1    # it is the heads that know
+        assert (
+            losses(training.parameters, every, np.zeros(8, bool)).mean() > every.floor + 1
+        )  # it is the heads that know
         assert np.mean(training.losses[-50:]) < np.mean(training.losses[:50]) - 1
         assert np.mean(training.floors) == pytest.approx(GRAMMAR.every_word().floor, abs=0.02)
 
     def test_the_same_seed_gives_the_same_numbers_and_leaves_the_start_alone(self):
         start = model()
         kept = start.copy()
-        one, two, other = (train(start, GRAMMAR.draw, np.random.default_rng(seed), steps=12, batch=5, progress=False) for seed in (1, 1, 2))
+        one, two, other = (
+            train(start, GRAMMAR.draw, np.random.default_rng(seed), steps=12, batch=5, progress=False)
+            for seed in (1, 1, 2)
+        )
         assert one.losses == two.losses != other.losses
         assert same(one.parameters, two.parameters) and not same(one.parameters, other.parameters)
         assert same(start, kept)
@@ -256,12 +302,23 @@ class TestTrain:
         # What another machine does: the same sums, rounded otherwise. Here the start is changed by as much.
         start = model()
         changed = Parameters(**{name: a * (1 + 1e-14) for name, a in start.arrays().items()}, n_heads=3)
-        one, two = (train(p, GRAMMAR.draw, np.random.default_rng(1), steps=300, progress=False) for p in (start, changed))
+        one, two = (
+            train(p, GRAMMAR.draw, np.random.default_rng(1), steps=300, progress=False)
+            for p in (start, changed)
+        )
         assert one.losses != two.losses
         np.testing.assert_allclose(one.losses, two.losses, atol=1e-8)
 
     def test_checkpoints_are_copies_of_their_steps(self):
-        training = train(model(), GRAMMAR.draw, np.random.default_rng(1), steps=9, batch=5, checkpoints=[0, 4, 9], progress=False)
+        training = train(
+            model(),
+            GRAMMAR.draw,
+            np.random.default_rng(1),
+            steps=9,
+            batch=5,
+            checkpoints=[0, 4, 9],
+            progress=False,
+        )
         assert list(training.checkpoints) == [0, 4, 9]
         assert same(training.checkpoints[0], model()) and same(training.checkpoints[9], training.parameters)
         assert not same(training.checkpoints[4], training.checkpoints[9])
@@ -280,11 +337,24 @@ class TestTrain:
         def watch(training):
             if where == "watch" and len(training.losses) == 7:
                 raise KeyboardInterrupt
+
         try:
-            training = train(model(), draw, np.random.default_rng(1), steps=20, batch=5, progress=False, watch=watch)
+            training = train(
+                model(), draw, np.random.default_rng(1), steps=20, batch=5, progress=False, watch=watch
+            )
         except KeyboardInterrupt:
-            pytest.fail("the interruption came through: what was learned is lost")      # pytest itself would stop here
-        whole = train(model(), GRAMMAR.draw, np.random.default_rng(1), steps=20, batch=5, checkpoints=[7], progress=False)
+            pytest.fail(
+                "the interruption came through: what was learned is lost"
+            )  # pytest itself would stop here
+        whole = train(
+            model(),
+            GRAMMAR.draw,
+            np.random.default_rng(1),
+            steps=20,
+            batch=5,
+            checkpoints=[7],
+            progress=False,
+        )
         assert training.interrupted and not whole.interrupted
         assert training.losses == whole.losses[:7] and len(whole.losses) == 20
         assert same(training.parameters, whole.checkpoints[7])
@@ -292,12 +362,21 @@ class TestTrain:
     def test_another_error_is_not_swallowed(self):
         def draw(rng, batch):
             raise RuntimeError("no sentences today")
+
         with pytest.raises(RuntimeError, match="no sentences today"):
             train(model(), draw, np.random.default_rng(1), steps=5, progress=False)
 
     def test_watch_sees_the_training_grow(self):
         seen = []
-        train(model(), GRAMMAR.draw, np.random.default_rng(1), steps=120, batch=2, progress=False, watch=lambda t: seen.append(len(t.losses)))
+        train(
+            model(),
+            GRAMMAR.draw,
+            np.random.default_rng(1),
+            steps=120,
+            batch=2,
+            progress=False,
+            watch=lambda t: seen.append(len(t.losses)),
+        )
         assert seen == list(range(2, 121, 2))
 
     def test_the_bar_shows_nothing_outside_a_notebook(self, capsys):
@@ -305,9 +384,11 @@ class TestTrain:
         assert capsys.readouterr() == ("", "")
 
     def test_the_bar_is_shown_in_a_notebook_and_leaves_no_stored_output(self, tmp_path):
-        code = ("import numpy as np\nfrom helpers.grammar import Grammar\nfrom helpers.learning import Parameters, train\n"
-                "grammar = Grammar.read()\nstart = Parameters.random(len(grammar.words), 9, 6, 2, np.random.default_rng(0))\n"
-                "training = train(start, grammar.draw, np.random.default_rng(1), steps=30, batch=3)\nprint(len(training.losses))")
+        code = (
+            "import numpy as np\nfrom helpers.grammar import Grammar\nfrom helpers.learning import Parameters, train\n"
+            "grammar = Grammar.read()\nstart = Parameters.random(len(grammar.words), 9, 6, 2, np.random.default_rng(0))\n"
+            "training = train(start, grammar.draw, np.random.default_rng(1), steps=30, batch=3)\nprint(len(training.losses))"
+        )
         path = tmp_path / "bar.ipynb"
         nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), path)
         ran = refresh.execute(path)
@@ -328,9 +409,14 @@ class TestAblate:
         for off in ([1], [0, 2], [0, 1, 2]):
             cut = parameters.copy()
             for head in off:
-                cut.w_o[2 * head:2 * head + 2] = 0                          # d_v = 2
+                cut.w_o[2 * head : 2 * head + 2] = 0  # d_v = 2
             np.testing.assert_allclose(ablate(parameters, off, words), ablate(cut, [], words), atol=1e-12)
-            assert abs(ablate(parameters, off, words) - ablate(parameters, [], words))[~np.isnan(ablate(cut, [], words))].max() > 1e-3
+            assert (
+                abs(ablate(parameters, off, words) - ablate(parameters, [], words))[
+                    ~np.isnan(ablate(cut, [], words))
+                ].max()
+                > 1e-3
+            )
 
     def test_it_does_not_change_the_model(self):
         parameters = model()
@@ -346,8 +432,9 @@ class TestStored:
 
         def draw(rng, batch):
             if next(steps, None) is None:
-                raise KeyboardInterrupt                                     # 60 of the 1500 steps are enough to compare
+                raise KeyboardInterrupt  # 60 of the 1500 steps are enough to compare
             return GRAMMAR.draw(rng, batch)
+
         start = Parameters.random(N_WORDS, N, 32, 8, rng)
         training = train(start, draw, rng, steps=1500, checkpoints=[0, 10, 30, 60], progress=False)
         np.testing.assert_allclose(stored.losses[:60], training.losses, atol=1e-6)
@@ -361,29 +448,62 @@ class TestStored:
         stored, words = learning.trained().parameters, GRAMMAR.draw(np.random.default_rng(2017), 10_000)
         table = {(row["n_heads"], row["seed"], row["measure"], row["heads"]): [] for row in TRIAL}
         for row in TRIAL:
-            table[row["n_heads"], row["seed"], row["measure"], row["heads"]].append([float(row[role]) for role in GRAMMAR.roles])
-        np.testing.assert_allclose(table["", "", "floor, sample", ""], words.table(words.surprises), atol=1e-4)
+            table[row["n_heads"], row["seed"], row["measure"], row["heads"]].append(
+                [float(row[role]) for role in GRAMMAR.roles]
+            )
+        np.testing.assert_allclose(
+            table["", "", "floor, sample", ""], words.table(words.surprises), atol=1e-4
+        )
         for off in ([], [0], [1], [6]):
-            np.testing.assert_allclose(table["8", "0", "loss, sample", "+".join(map(str, off))], ablate(stored, off, words), atol=1e-3)
-        np.testing.assert_allclose(table["8", "0", "loss, sample", "2+5"], [ablate(stored, [2, 5], words).mean(axis=0)], atol=1e-3)
+            np.testing.assert_allclose(
+                table["8", "0", "loss, sample", "+".join(map(str, off))],
+                ablate(stored, off, words),
+                atol=1e-3,
+            )
+        np.testing.assert_allclose(
+            table["8", "0", "loss, sample", "2+5"], [ablate(stored, [2, 5], words).mean(axis=0)], atol=1e-3
+        )
         exact = np.array(table["", "", "floor, all sentences", ""])
         assert abs(exact.mean() - GRAMMAR.every_word().floor) < 1e-4
         for seed in range(10):
             for n_heads in "81":
                 excess = np.mean(table[n_heads, str(seed), "loss, all sentences", ""]) - exact.mean()
-                assert 0 < excess < 0.05                                    # nobody is better than the floor
+                assert 0 < excess < 0.05  # nobody is better than the floor
 
 
 class TestWrongInputs:
-    @pytest.mark.parametrize("change, error, message", [
-        (dict(tokens=np.zeros((7, 4), int)), ValueError, r"tokens must have the shape \(batch, n = 9\) .*got \(7, 4\)"),
-        (dict(tokens=np.zeros((0, 9), int)), ValueError, r"tokens must have the shape .* at least 1, and got \(0, 9\)"),
-        (dict(tokens=np.zeros((7, 9))), TypeError, "tokens must be whole numbers, and got float64"),
-        (dict(tokens=np.full((7, 9), -1)), ValueError, "tokens must lie between 0 and 50, and got -1 to -1"),
-        (dict(places=np.full(7, 9)), ValueError, "places must lie between 0 and 8, and got 9 to 9"),
-        (dict(places=np.zeros(6, int)), ValueError, r"places must have the shape \(batch = 7,\) .*got \(6,\)"),
-        (dict(targets=np.full(7, N_WORDS)), ValueError, "targets must lie between 0 and 50, and got 51 to 51"),
-    ])
+    @pytest.mark.parametrize(
+        "change, error, message",
+        [
+            (
+                dict(tokens=np.zeros((7, 4), int)),
+                ValueError,
+                r"tokens must have the shape \(batch, n = 9\) .*got \(7, 4\)",
+            ),
+            (
+                dict(tokens=np.zeros((0, 9), int)),
+                ValueError,
+                r"tokens must have the shape .* at least 1, and got \(0, 9\)",
+            ),
+            (dict(tokens=np.zeros((7, 9))), TypeError, "tokens must be whole numbers, and got float64"),
+            (
+                dict(tokens=np.full((7, 9), -1)),
+                ValueError,
+                "tokens must lie between 0 and 50, and got -1 to -1",
+            ),
+            (dict(places=np.full(7, 9)), ValueError, "places must lie between 0 and 8, and got 9 to 9"),
+            (
+                dict(places=np.zeros(6, int)),
+                ValueError,
+                r"places must have the shape \(batch = 7,\) .*got \(6,\)",
+            ),
+            (
+                dict(targets=np.full(7, N_WORDS)),
+                ValueError,
+                "targets must lie between 0 and 50, and got 51 to 51",
+            ),
+        ],
+    )
     def test_words_that_do_not_fit_the_model(self, change, error, message):
         words = some_words()
         given = dict(tokens=words.tokens, places=words.places, targets=words.targets) | change
@@ -408,14 +528,21 @@ class TestWrongInputs:
         with pytest.raises(ValueError, match=f"there is no head {off[0]}: the heads are 0 to 2"):
             ablate(model(), off, some_words())
 
-    @pytest.mark.parametrize("change, error, message", [
-        (dict(steps=0), ValueError, "steps must be a whole number from 1 on, and got 0"),
-        (dict(batch=2.5), ValueError, "batch must be a whole number from 1 on, and got 2.5"),
-        (dict(rate=-1), ValueError, "rate must be a positive number, and got -1"),
-        (dict(rate=math.nan), ValueError, "rate must be a positive number, and got nan"),
-        (dict(rng=0), TypeError, "rng must be a numpy Generator, .*got int"),
-        (dict(checkpoints=[2, 8]), ValueError, "a checkpoint at step 8 is never reached: there are the steps 0 to 5"),
-    ])
+    @pytest.mark.parametrize(
+        "change, error, message",
+        [
+            (dict(steps=0), ValueError, "steps must be a whole number from 1 on, and got 0"),
+            (dict(batch=2.5), ValueError, "batch must be a whole number from 1 on, and got 2.5"),
+            (dict(rate=-1), ValueError, "rate must be a positive number, and got -1"),
+            (dict(rate=math.nan), ValueError, "rate must be a positive number, and got nan"),
+            (dict(rng=0), TypeError, "rng must be a numpy Generator, .*got int"),
+            (
+                dict(checkpoints=[2, 8]),
+                ValueError,
+                "a checkpoint at step 8 is never reached: there are the steps 0 to 5",
+            ),
+        ],
+    )
     def test_a_training_that_makes_no_sense(self, change, error, message):
         given = dict(rng=np.random.default_rng(0), steps=5, batch=3, progress=False) | change
         with pytest.raises(error, match=message):

@@ -20,9 +20,9 @@ from urllib.parse import unquote
 import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
+from refresh import WIDGET_VIEW, strip
 
 from notebooks import ROOT, cells, joined, notebook_files, read, source, texts
-from refresh import WIDGET_VIEW, strip
 
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 RULES, RHYTHM = [], []
@@ -82,6 +82,7 @@ def names_used(code):
 
 
 # ---- outputs ---------------------------------------------------------------------------------------------------------
+
 
 @rule
 def executed_in_order(notebook, path):
@@ -147,7 +148,11 @@ def half_of_the_cells_are_compared(notebook, path):
 
 def is_compared(cell, text):
     """A text that says something, in a cell that nbval looks at: <Figure size 640x480 with 1 Axes> says nothing."""
-    return bool(text.strip()) and not re.fullmatch(r"<.*>", text.strip()) and "nbval-ignore-output" not in tags(cell)
+    return (
+        bool(text.strip())
+        and not re.fullmatch(r"<.*>", text.strip())
+        and "nbval-ignore-output" not in tags(cell)
+    )
 
 
 @rule
@@ -163,7 +168,12 @@ def no_error_and_no_stderr(notebook, path):
 def no_cell_is_left_out(notebook, path):
     ignored = []
     for number, cell in cells(notebook, "code"):
-        for tag in tags(cell) & {"nbval-skip", "raises-exception", "nbval-raises-exception", "skip-execution"}:
+        for tag in tags(cell) & {
+            "nbval-skip",
+            "raises-exception",
+            "nbval-raises-exception",
+            "skip-execution",
+        }:
             yield f"cell {number} has the tag {tag}, with which it is not checked"
         if re.search(r"^\s*#+\s*(NBVAL_|PYTEST_VALIDATE)", source(cell), flags=re.MULTILINE):
             yield f"cell {number} steers nbval by a comment; use the tag nbval-ignore-output, once a notebook"
@@ -195,6 +205,7 @@ def no_address(notebook, path):
 
 # ---- the notebook as a text ------------------------------------------------------------------------------------------
 
+
 @rule
 def a_title_first(notebook, path):
     first = notebook["cells"][0]
@@ -202,16 +213,18 @@ def a_title_first(notebook, path):
         yield "the first cell must begin with a title: # and a verb"
     for number, cell in cells(notebook, "markdown"):
         titles = re.findall(r"^# .*", without_code(source(cell)), flags=re.MULTILINE)
-        for title in titles[number == 1:]:
+        for title in titles[number == 1 :]:
             yield f"cell {number} has a second title, {title!r}; use ## for sections"
 
 
 @rhythm
 def number_of_cells(notebook, path):
     least = 10 if path.name.startswith("00") else 25
-    besides = 2 * sum(bool(tags(cell) & {"exercise", "recall"}) for cell in notebook["cells"])     # each with its text
+    besides = 2 * sum(
+        bool(tags(cell) & {"exercise", "recall"}) for cell in notebook["cells"]
+    )  # each with its text
     if besides:
-        besides += 3                                                        # the introduction, the imports, and further questions
+        besides += 3  # the introduction, the imports, and further questions
     if not least <= len(notebook["cells"]) - besides <= 50:
         yield f"there should be {least} to 50 cells besides exercises and recall questions, and there are {len(notebook['cells']) - besides}"
 
@@ -232,7 +245,9 @@ def short_code_cells(notebook, path):
     long = [number for number, length in lengths.items() if length > 10]
     if 10 * len(long) > len(lengths):
         yield f"cells {long} have more than 10 lines of code; one cell in ten may"
-    wide = [number for number, cell in cells(notebook, "code") if any(len(line) > 110 for line in lines(cell))]
+    wide = [
+        number for number, cell in cells(notebook, "code") if any(len(line) > 110 for line in lines(cell))
+    ]
     if wide:
         yield f"cells {wide} have lines of more than 110 characters, which scroll sideways"
     if lengths and statistics.median(lengths.values()) > 5:
@@ -243,13 +258,16 @@ def short_code_cells(notebook, path):
 def never_three_code_cells_in_a_row(notebook, path):
     kinds = [cell["cell_type"] for cell in notebook["cells"]]
     for number in range(1, len(kinds) - 1):
-        if kinds[number - 1:number + 2] == ["code"] * 3:
+        if kinds[number - 1 : number + 2] == ["code"] * 3:
             yield f"cells {number} to {number + 2} are three code cells in a row; say something between them"
 
 
 @rhythm
 def short_paragraphs(notebook, path):
-    prose = {number: re.sub(r"^\|.*$", "", without_code(source(cell)), flags=re.M) for number, cell in cells(notebook, "markdown")}   # no tables
+    prose = {
+        number: re.sub(r"^\|.*$", "", without_code(source(cell)), flags=re.M)
+        for number, cell in cells(notebook, "markdown")
+    }  # no tables
     counts = {number: len(text.split()) for number, text in prose.items()}
     long = [number for number, count in counts.items() if count > 80]
     if 5 * len(long) > len(counts):
@@ -262,14 +280,17 @@ def calm_prose(notebook, path):
         text = re.sub(r"<[^>]*>|!\[|\]\([^)]*\)", " ", without_code(source(cell)))
         if found := re.search(r".{0,30}!", text):
             yield f"cell {number} has an exclamation mark: {found[0]!r}"
-        if found := re.search("[\U0001F000-\U0001FAFF\u2600-\u2712\u2728-\u274B\u274D-\u27BF\uFE0F]", text):
+        if found := re.search("[\U0001f000-\U0001faff\u2600-\u2712\u2728-\u274b\u274d-\u27bf\ufe0f]", text):
             yield f"cell {number} has an emoji: {found[0]!r}"
 
 
 @rule
 def links_lead_somewhere(notebook, path):
-    anchors = {re.sub(r"\s+", "-", title.strip()) for _, cell in cells(notebook, "markdown")
-               for title in re.findall(r"^#+ (.*)", source(cell), flags=re.MULTILINE)}
+    anchors = {
+        re.sub(r"\s+", "-", title.strip())
+        for _, cell in cells(notebook, "markdown")
+        for title in re.findall(r"^#+ (.*)", source(cell), flags=re.MULTILINE)
+    }
     for number, cell in cells(notebook, "markdown"):
         text = without_code(source(cell))
         targets = re.findall(r"\]\(\s*<?([^)\s>]+)", text) + re.findall(r'(?:src|href)="([^"]+)"', text)
@@ -294,7 +315,9 @@ def no_interact(notebook, path):
 
 def forbidden(code):
     """The ways of making a widget that the course does without, as used by a piece of code."""
-    return sorted({"interact", "interact_manual", "interactive", "interactive_output", "Output"} & set(names_used(code)))
+    return sorted(
+        {"interact", "interact_manual", "interactive", "interactive_output", "Output"} & set(names_used(code))
+    )
 
 
 @rule
@@ -312,6 +335,7 @@ def small_enough_to_read_online(notebook, path):
 
 
 # ---- the rules, on the course ----------------------------------------------------------------------------------------
+
 
 def test_there_are_notebooks():
     assert notebook_files(), "there is no notebook in notebooks/"
@@ -341,8 +365,14 @@ def markdown(text, number=0):
 
 
 def code(text, number=1, put_out=(), **metadata):
-    return {"cell_type": "code", "id": f"code-{number}", "metadata": metadata, "source": text,
-            "execution_count": number, "outputs": list(put_out)}
+    return {
+        "cell_type": "code",
+        "id": f"code-{number}",
+        "metadata": metadata,
+        "source": text,
+        "execution_count": number,
+        "outputs": list(put_out),
+    }
 
 
 def printed(text, name="stdout"):
@@ -359,18 +389,32 @@ def picture(alt):
 
 def good():
     """A notebook of 26 cells with which every rule is content."""
-    pairs = [(markdown(f"A sentence about step {n}.", n), code(f"print({n})", n, [printed(f"{n}\n")])) for n in range(1, 14)]
-    pairs[0][0]["source"] = "# Compare two words\n\nYou will do so. See [the next part](#Weigh-them) and `not!this`."
+    pairs = [
+        (markdown(f"A sentence about step {n}.", n), code(f"print({n})", n, [printed(f"{n}\n")]))
+        for n in range(1, 14)
+    ]
+    pairs[0][0]["source"] = (
+        "# Compare two words\n\nYou will do so. See [the next part](#Weigh-them) and `not!this`."
+    )
     pairs[1][0]["source"] = "## Weigh them"
     pairs[1][1]["outputs"].append(picture("two bars, 0.88 for Thinking and 0.12 for Machines"))
-    return {"cells": [cell for pair in pairs for cell in pair], "nbformat": 4, "nbformat_minor": 5,
-            "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}, "language_info": {"name": "python"}}}
+    return {
+        "cells": [cell for pair in pairs for cell in pair],
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {
+            "kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"},
+            "language_info": {"name": "python"},
+        },
+    }
 
 
 def with_cell(number, **changes):
     """Change cell `number`, counted from 1: odd ones are markdown, even ones code."""
+
     def change(notebook):
         notebook["cells"][number - 1].update(changes)
+
     return change
 
 
@@ -385,6 +429,7 @@ def with_metadata(**changes):
 def with_cells(change):
     def apply(notebook):
         notebook["cells"] = change(notebook["cells"])
+
     return apply
 
 
@@ -398,7 +443,11 @@ def three_ignored(notebook):
 
 
 def codes_first(all_cells):
-    return all_cells[:1] + [cell for cell in all_cells[1:] if cell["cell_type"] == "code"] + [cell for cell in all_cells[1:] if cell["cell_type"] == "markdown"]
+    return (
+        all_cells[:1]
+        + [cell for cell in all_cells[1:] if cell["cell_type"] == "code"]
+        + [cell for cell in all_cells[1:] if cell["cell_type"] == "markdown"]
+    )
 
 
 BAD = [
@@ -406,7 +455,10 @@ BAD = [
     (executed_in_order, with_cell(2, execution_count=7)),
     (executed_in_order, with_cells(lambda all_cells: all_cells[2:4] + all_cells[:2] + all_cells[4:])),
     (stored_by_the_refresher, with_metadata(language_info={"name": "python", "version": "3.11.2"})),
-    (stored_by_the_refresher, with_cell(2, metadata={"execution": {"iopub.status.busy": "2024-01-01T00:00:00Z"}})),
+    (
+        stored_by_the_refresher,
+        with_cell(2, metadata={"execution": {"iopub.status.busy": "2024-01-01T00:00:00Z"}}),
+    ),
     (stored_by_the_refresher, with_outputs(printed("a"), printed("b"))),
     (stored_by_the_refresher, with_cell(2, id="not an id")),
     (no_widget_state, with_metadata(widgets={WIDGET_STATE: {"state": {}}})),
@@ -415,14 +467,23 @@ BAD = [
     (no_bare_widget, with_outputs(shown({"text/plain": "VBox(children=(IntSlider(value=0),))"}))),
     (alt_text_on_every_picture, with_outputs(shown({"image/png": "iVBORw0KGgo="}))),
     (alt_text_on_every_picture, with_outputs(picture("a heat map"))),
-    (alt_text_on_every_picture, with_outputs(*[picture("two bars, 0.88 for Thinking and 0.12 for Machines")] * 2)),
+    (
+        alt_text_on_every_picture,
+        with_outputs(*[picture("two bars, 0.88 for Thinking and 0.12 for Machines")] * 2),
+    ),
     (alt_text_on_every_picture, with_cell(3, source="![](heads.png)")),
     (alt_text_on_every_picture, with_cell(3, source='<img src="heads.png">')),
     (no_line_ending_in_a_semicolon, with_cell(2, source="x = 1; \nx")),
     (half_of_the_cells_are_compared, with_every("code", outputs=[])),
-    (half_of_the_cells_are_compared, with_every("code", outputs=[shown({"text/plain": "<Figure size 640x480 with 1 Axes>"})])),
+    (
+        half_of_the_cells_are_compared,
+        with_every("code", outputs=[shown({"text/plain": "<Figure size 640x480 with 1 Axes>"})]),
+    ),
     (half_of_the_cells_are_compared, with_every("code", metadata={"tags": ["nbval-ignore-output"]})),
-    (no_error_and_no_stderr, with_outputs({"output_type": "error", "ename": "NameError", "evalue": "x", "traceback": []})),
+    (
+        no_error_and_no_stderr,
+        with_outputs({"output_type": "error", "ename": "NameError", "evalue": "x", "traceback": []}),
+    ),
     (no_error_and_no_stderr, with_outputs(printed("a warning\n", "stderr"))),
     (no_cell_is_left_out, with_cell(2, metadata={"tags": ["nbval-skip"]})),
     (no_cell_is_left_out, with_cell(2, metadata={"tags": ["raises-exception"]})),
@@ -440,12 +501,15 @@ BAD = [
     (prose_and_code_in_balance, with_cells(lambda all_cells: all_cells + [code("1")] * 2)),
     (short_code_cells, with_cell(2, source="x = 1\n" * 21)),
     (short_code_cells, with_cell(2, source=f"x = {'1' * 110}")),
-    (short_code_cells, lambda notebook: [notebook["cells"][number].update(source="x = 1\n" * 11) for number in (1, 3)]),
+    (
+        short_code_cells,
+        lambda notebook: [notebook["cells"][number].update(source="x = 1\n" * 11) for number in (1, 3)],
+    ),
     (short_code_cells, with_every("code", source="x = 1\n" * 6)),
     (never_three_code_cells_in_a_row, with_cells(codes_first)),
     (short_paragraphs, with_every("markdown", source="word " * 81)),
     (calm_prose, with_cell(3, source="Look at that!")),
-    (calm_prose, with_cell(3, source="Well done \U0001F389")),
+    (calm_prose, with_cell(3, source="Well done \U0001f389")),
     (links_lead_somewhere, with_cell(3, source="[next](99_nowhere.ipynb)")),
     (links_lead_somewhere, with_cell(3, source="[next](#Nowhere)")),
     (links_lead_somewhere, with_cell(3, source="![eight heat maps side by side](nowhere.png)")),

@@ -19,15 +19,38 @@ def own_folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("typed, kept", [("0.5", 0.5), ("0,5", 0.5), ("1/8", 0.125), ("20 %", 0.2), ("4.38e48", 4.38e48), ("−3", -3.0), (7, 7.0),
-                                         ("1,000", 1000.0), ("1,048,576", 1048576.0), ("0,125", 0.125)])
+@pytest.mark.parametrize(
+    "typed, kept",
+    [
+        ("0.5", 0.5),
+        ("0,5", 0.5),
+        ("1/8", 0.125),
+        ("20 %", 0.2),
+        ("4.38e48", 4.38e48),
+        ("−3", -3.0),
+        (7, 7.0),
+        ("1,000", 1000.0),
+        ("1,048,576", 1048576.0),
+        ("0,125", 0.125),
+    ],
+)
 def test_a_number_is_read_as_people_write_it(typed, kept):
     guess = Prediction("a", "How much?")
     guess.record(typed)
     assert guess.guess == pytest.approx(kept)
 
 
-@pytest.mark.parametrize("typed, said", [("", "Type a number first"), ("many", "“many” is not a number"), ("1/0", "is not a number"), ("nan", "is not a number"), ("1e999", "is not a number"), ("<b>x</b>", "&lt;b&gt;")])
+@pytest.mark.parametrize(
+    "typed, said",
+    [
+        ("", "Type a number first"),
+        ("many", "“many” is not a number"),
+        ("1/0", "is not a number"),
+        ("nan", "is not a number"),
+        ("1e999", "is not a number"),
+        ("<b>x</b>", "&lt;b&gt;"),
+    ],
+)
 def test_what_is_no_number_is_answered_in_the_widget(typed, said):
     guess = Prediction("a", "How much?")
     guess.answer.value = typed
@@ -42,7 +65,9 @@ def test_the_first_guess_counts_and_the_later_ones_are_kept(own_folder):
         guess.button.click()
     assert guess.guess == 1
     assert "Recorded: 2. Your first guess, 1, is the one that counts." in guess.status.value
-    assert [json.loads(line)["guess"] for line in (own_folder / "guesses.jsonl").read_text().splitlines() if line] == [1, 2]
+    assert [
+        json.loads(line)["guess"] for line in (own_folder / "guesses.jsonl").read_text().splitlines() if line
+    ] == [1, 2]
 
 
 def test_a_guess_survives_a_restart():
@@ -81,6 +106,7 @@ def test_after_recording_the_widget_says_what_comes_next():
 
 
 # The browser sends the key first, and then what stands in the box; leaving the box sends the text alone.
+
 
 def press_enter(guess, typed):
     guess.answer._handle_custom_msg({"event": "submit"}, [])
@@ -122,24 +148,37 @@ def not_a_folder(folder, monkeypatch):
 def no_space_left(folder, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
+
     monkeypatch.setattr("pathlib.Path.open", full)
 
 
 def read_only(folder, monkeypatch):
     def refused(*_, **__):
         raise PermissionError(13, "Permission denied")
+
     monkeypatch.setattr("pathlib.Path.mkdir", refused)
     monkeypatch.setattr("pathlib.Path.open", refused)
 
 
-@pytest.mark.parametrize("break_it, why", [(not_a_folder, "cannot be written to"), (no_space_left, "No space left"), (read_only, "Permission denied")])
-def test_a_folder_that_takes_nothing_is_answered_in_a_sentence_and_the_guess_counts(own_folder, monkeypatch, break_it, why):
+@pytest.mark.parametrize(
+    "break_it, why",
+    [
+        (not_a_folder, "cannot be written to"),
+        (no_space_left, "No space left"),
+        (read_only, "Permission denied"),
+    ],
+)
+def test_a_folder_that_takes_nothing_is_answered_in_a_sentence_and_the_guess_counts(
+    own_folder, monkeypatch, break_it, why
+):
     break_it(own_folder, monkeypatch)
     guess = Prediction("a", "How much?")
     guess.answer.value = "3"
     guess.button.click()
-    assert "Recorded: 3." in guess.status.value and why in guess.status.value and "<" not in guess.status.value
-    assert Prediction("a", "How much?").guess == 3                           # the cell may be run again
+    assert (
+        "Recorded: 3." in guess.status.value and why in guess.status.value and "<" not in guess.status.value
+    )
+    assert Prediction("a", "How much?").guess == 3  # the cell may be run again
     assert repr(guess.reveal(4)) == "computed: 4   your guess: 3"
 
 

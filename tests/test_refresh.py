@@ -5,7 +5,6 @@ import os
 
 import nbformat
 import pytest
-
 import refresh
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -21,10 +20,14 @@ ipywidgets.IntSlider(description="heads")"""
 @pytest.fixture
 def stored(tmp_path):
     """Store a notebook with these code cells, and return its path."""
+
     def store(*sources):
         path = tmp_path / "example.ipynb"
-        nbformat.write(new_notebook(cells=[new_markdown_cell("# Example"), *map(new_code_cell, sources)]), path)
+        nbformat.write(
+            new_notebook(cells=[new_markdown_cell("# Example"), *map(new_code_cell, sources)]), path
+        )
         return path
+
     return store
 
 
@@ -41,10 +44,15 @@ def test_a_second_run_changes_nothing(stored, tmp_path, monkeypatch, capsys):
     notebook = json.loads(first)
     assert [cell["id"] for cell in notebook["cells"]] == ids
     outputs = notebook["cells"][1]["outputs"]
-    assert "".join(outputs[0]["text"]) == f"one\ntwo\n[] {tmp_path.name}\n"      # one stream; the learner's answers are not seen
+    assert (
+        "".join(outputs[0]["text"]) == f"one\ntwo\n[] {tmp_path.name}\n"
+    )  # one stream; the learner's answers are not seen
     assert list(outputs[1]["data"]) == ["text/plain"] and "widgets" not in notebook["metadata"]
     assert [cell["execution_count"] for cell in notebook["cells"][1:]] == [1, 2]
-    assert "version" not in notebook["metadata"]["language_info"] and notebook["metadata"]["kernelspec"]["name"] == "python3"
+    assert (
+        "version" not in notebook["metadata"]["language_info"]
+        and notebook["metadata"]["kernelspec"]["name"] == "python3"
+    )
     assert set(os.listdir(tmp_path)) == {"answers", "example.ipynb"}
 
 
@@ -53,15 +61,29 @@ def test_a_failing_notebook_is_reported_and_left_alone(stored, capsys):
     before = path.read_bytes()
     assert refresh.main([str(path)]) == 1
     said = capsys.readouterr().out
-    assert "cell 3 of 4" in said and "def halve(x):" in said and "ZeroDivisionError: division by zero" in said and said.count("\n") == 1
+    assert (
+        "cell 3 of 4" in said
+        and "def halve(x):" in said
+        and "ZeroDivisionError: division by zero" in said
+        and said.count("\n") == 1
+    )
     assert path.read_bytes() == before
 
 
 def test_strip_drops_what_differs_from_run_to_run():
     view = {"text/plain": "0.88", refresh.WIDGET_VIEW: {"model_id": "1"}}
-    cell = new_code_cell("x", outputs=[new_output("display_data", view), new_output("display_data", {refresh.WIDGET_VIEW: {}})])
+    cell = new_code_cell(
+        "x", outputs=[new_output("display_data", view), new_output("display_data", {refresh.WIDGET_VIEW: {}})]
+    )
     cell.metadata.update(tags=["nbval-ignore-output"], execution={"iopub.status.busy": "now"}, collapsed=True)
-    notebook = new_notebook(cells=[cell], metadata={"widgets": {}, "language_info": {"name": "python", "version": "3.11.2"}, "kernelspec": {"name": "mine", "display_name": "mine"}})
+    notebook = new_notebook(
+        cells=[cell],
+        metadata={
+            "widgets": {},
+            "language_info": {"name": "python", "version": "3.11.2"},
+            "kernelspec": {"name": "mine", "display_name": "mine"},
+        },
+    )
     found = refresh.strip(notebook)
     assert found.cells[0].outputs == [new_output("display_data", {"text/plain": "0.88"})]
     assert found.cells[0].metadata == {"tags": ["nbval-ignore-output"]}

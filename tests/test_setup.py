@@ -37,7 +37,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def test_conda_asks_for_the_same_packages_as_pyproject():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     *specs, by_pip = environment["dependencies"]
-    found = {spec.name.normalized: set((spec.version or "").split(",")) for spec in map(rattler.MatchSpec, specs)}
+    found = {
+        spec.name.normalized: set((spec.version or "").split(",")) for spec in map(rattler.MatchSpec, specs)
+    }
     wanted = {**RUNTIME, "jupyterlab": DEV["jupyterlab"], "nbval": DEV["nbval"]}
     expected = {name: set(str(requirement.specifier).split(",")) for name, requirement in wanted.items()}
     assert found == {**expected, "python": {"3.12.*"}, "pip": {""}}
@@ -49,7 +51,9 @@ def test_conda_asks_for_the_same_packages_as_pyproject():
 def locked() -> list[tuple[Requirement, list[str]]]:
     """Every pin of requirements.lock, with the options that follow it."""
     text = (ROOT / "requirements.lock").read_text(encoding="utf-8").replace("\\\n", " ")
-    return [(Requirement(line.split(" --hash=")[0]), re.findall(r"--\S+", line)) for line in text.splitlines()]
+    return [
+        (Requirement(line.split(" --hash=")[0]), re.findall(r"--\S+", line)) for line in text.splitlines()
+    ]
 
 
 def test_lock_holds_pins_and_hashes_and_no_address():
@@ -69,7 +73,9 @@ def test_lock_fits_pyproject(python, system):
     versions = {name: str(pin.specifier)[2:] for name, pin in zip(names, fits)}
     for name, wanted in {**RUNTIME, **DEV}.items():
         assert name in versions, f"{name} is not in requirements.lock: make lock"
-        assert wanted.specifier.contains(versions[name]), f"{name} {versions[name]} is outside {wanted}: make lock"
+        assert wanted.specifier.contains(versions[name]), (
+            f"{name} {versions[name]} is outside {wanted}: make lock"
+        )
 
 
 def needed_by(names: set[str]) -> set[str]:
@@ -81,7 +87,9 @@ def needed_by(names: set[str]) -> set[str]:
         if name not in found:
             found.add(name)
             wanted = map(Requirement, importlib.metadata.requires(name) or [])
-            todo += [canonicalize_name(r.name) for r in wanted if r.marker is None or r.marker.evaluate(browser)]
+            todo += [
+                canonicalize_name(r.name) for r in wanted if r.marker is None or r.marker.evaluate(browser)
+            ]
     return found
 
 
@@ -120,7 +128,9 @@ def test_helpers_import_only_what_is_installed_with_them():
     providers = importlib.metadata.packages_distributions()
     for path in HELPERS:
         for top in {module.split(".")[0] for module in imports(path)} - sys.stdlib_module_names - {"helpers"}:
-            assert {canonicalize_name(name) for name in providers.get(top, [top])} & installed, f"{path.name} imports {top}, which pyproject.toml does not ask for"
+            assert {canonicalize_name(name) for name in providers.get(top, [top])} & installed, (
+                f"{path.name} imports {top}, which pyproject.toml does not ask for"
+            )
 
 
 def test_every_runtime_dependency_is_used():
@@ -135,19 +145,29 @@ def test_helpers_depend_on_each_other_one_way():
             others = {room(module) for module in imports(path) if module.startswith("helpers.")}
             graph.setdefault(own, set()).update(others - {own})
     list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError, and names the circle
-    assert {own for own, others in graph.items() if "explorers" in others} == set(), "only notebooks import explorers"
+    assert {own for own, others in graph.items() if "explorers" in others} == set(), (
+        "only notebooks import explorers"
+    )
     assert not graph["attention"] & {"examples", "figures", "predictions", "checks", "learning"}
     assert not graph["figures"] & {"predictions", "checks"}
     assert imports(ROOT / "helpers/__init__.py") == set()
 
 
 def test_wheel_is_complete(tmp_path):
-    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
-                   cwd=ROOT, check=True, capture_output=True, text=True)
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     (wheel,) = tmp_path.glob("*.whl")
     found = set(zipfile.ZipFile(wheel).namelist())
-    helpers = {path.relative_to(ROOT).as_posix() for path in (ROOT / "helpers").rglob("*")
-               if path.suffix in {".py", ".js", ".css"} and "__pycache__" not in path.parts}
+    helpers = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "helpers").rglob("*")
+        if path.suffix in {".py", ".js", ".css"} and "__pycache__" not in path.parts
+    }
     data = {f"helpers/_data/{path.name}" for path in (ROOT / "data").iterdir() if path.is_file()}
     assert any(name.endswith(".js") for name in helpers) and "helpers/_data/SHA256SUMS" in data
     assert helpers | data <= found
@@ -157,7 +177,9 @@ def test_wheel_is_complete(tmp_path):
 
 
 def test_readme_names_every_notebook():
-    books = [path.relative_to(ROOT).as_posix() for path in notebook_files() if path.parent == ROOT / "notebooks"]
+    books = [
+        path.relative_to(ROOT).as_posix() for path in notebook_files() if path.parent == ROOT / "notebooks"
+    ]
     assert [book for book in books if f"({book})" not in README] == []
 
 

@@ -13,29 +13,38 @@ import nbformat
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
-from nbconvert import HTMLExporter
-
-from helpers import explorers
 from jupyterlab import Notebook, chromium, jupyterlab, what_is_missing
-from notebooks import cells, joined, notebook_files, read, source
+from nbconvert import HTMLExporter
 from refresh import WIDGET_VIEW
 
+from helpers import explorers
+from notebooks import cells, joined, notebook_files, read, source
+
 TEMPLATES = ("lab", "basic")
-OUTPUTS = ".jp-OutputArea-child, .output_area"                              # as lab and as basic call them
-WIDGETS = {*explorers.__all__, "Prediction"} - {"HeadMap"}                # which is part of others
-NO_DESCRIPTION = "No description has been provided for this image"          # what nbconvert writes where it knows none
+OUTPUTS = ".jp-OutputArea-child, .output_area"  # as lab and as basic call them
+WIDGETS = {*explorers.__all__, "Prediction"} - {"HeadMap"}  # which is part of others
+NO_DESCRIPTION = (
+    "No description has been provided for this image"  # what nbconvert writes where it knows none
+)
 COLOURS_AT_LEAST, WIDEST = 8, 1000
 NUMBERS = r"\d+\.\d+|\d{2,}"
 
 
 def as_page(notebook: dict, template: str) -> BeautifulSoup:
-    body, _ = HTMLExporter(template_name=template).from_notebook_node(nbformat.reads(json.dumps(notebook), as_version=4))
+    body, _ = HTMLExporter(template_name=template).from_notebook_node(
+        nbformat.reads(json.dumps(notebook), as_version=4)
+    )
     return BeautifulSoup(body, "html.parser")
 
 
 def displayed(notebook):
     """Every output that is not a plain printed text, with the place of its cell."""
-    return [(number, output) for number, cell in cells(notebook, "code") for output in cell["outputs"] if "data" in output]
+    return [
+        (number, output)
+        for number, cell in cells(notebook, "code")
+        for output in cell["outputs"]
+        if "data" in output
+    ]
 
 
 def pictures(notebook):
@@ -44,7 +53,11 @@ def pictures(notebook):
 
 def notes(cell):
     """The last outputs of the static twins of a cell's widgets."""
-    found = [joined(output["data"]["text/html"]) for output in cell["outputs"] if "text/html" in output.get("data", {})]
+    found = [
+        joined(output["data"]["text/html"])
+        for output in cell["outputs"]
+        if "text/html" in output.get("data", {})
+    ]
     return [BeautifulSoup(text, "html.parser").select_one(".tm-note") for text in found if "tm-note" in text]
 
 
@@ -57,7 +70,9 @@ def cells_that_show_a_widget(notebook):
             if isinstance(node, ast.Assign) and made(node.value):
                 names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
         last = tree.body[-1] if tree.body else None
-        if isinstance(last, ast.Expr) and (made(last.value) or isinstance(last.value, ast.Name) and last.value.id in names):
+        if isinstance(last, ast.Expr) and (
+            made(last.value) or isinstance(last.value, ast.Name) and last.value.id in names
+        ):
             yield number, cell
 
 
@@ -67,9 +82,13 @@ def made(node):
 
 def faults_of_page(page, notebook, template):
     """What a reader of the page would miss, a sentence each."""
-    shown = [(image.get("alt"), image.get("src", "")) for area in page.select(OUTPUTS) for image in area.select("img")]
+    shown = [
+        (image.get("alt"), image.get("src", ""))
+        for area in page.select(OUTPUTS)
+        for image in area.select("img")
+    ]
     stored = [(output["metadata"]["image/png"]["alt"], output) for _, output in pictures(notebook)]
-    if template == "lab":                                                   # it draws every picture without its description
+    if template == "lab":  # it draws every picture without its description
         stored = [(NO_DESCRIPTION, output) for _, output in stored]
     if [alt for alt, _ in shown] != [alt for alt, _ in stored]:
         yield f"the descriptions of the pictures shown are {[alt for alt, _ in shown]}, and those stored {[alt for alt, _ in stored]}"
@@ -77,7 +96,7 @@ def faults_of_page(page, notebook, template):
         yield from faults_of_picture(address, alt)
     views = [output for _, output in displayed(notebook) if list(output["data"]) == [WIDGET_VIEW]]
     empty = [area for area in page.select(OUTPUTS) if not area.select("img") and not text_of(area)]
-    if len(empty) != len(views):                                            # a live view leaves no trace on a page
+    if len(empty) != len(views):  # a live view leaves no trace on a page
         yield f"{len(empty)} output areas are empty, for {len(views)} live views: {[str(area)[:200] for area in empty]}"
     for words in ("Error displaying widget", "Loading widget"):
         if words in str(page):
@@ -89,7 +108,13 @@ def faults_of_page(page, notebook, template):
 
 def text_of(area):
     """What can be read in an output, without the prompt before it."""
-    return "".join(part for part in area.find_all(string=True) if part.strip() and not part.find_parent(["style", "script"]) and not part.find_parent(class_=["prompt", "jp-OutputPrompt"]))
+    return "".join(
+        part
+        for part in area.find_all(string=True)
+        if part.strip()
+        and not part.find_parent(["style", "script"])
+        and not part.find_parent(class_=["prompt", "jp-OutputPrompt"])
+    )
 
 
 def faults_of_picture(address, alt):
@@ -109,19 +134,30 @@ def faults_of_numbers(notebook):
         if len(notes(cell)) != 1:
             yield f"cell {number} shows a widget and has {len(notes(cell))} notes for those who have no kernel"
     for number, cell in cells(notebook, "code"):
-        texts = [joined(output["data"]["text/plain"]) for output in cell["outputs"] if "image/png" in output.get("data", {})]
+        texts = [
+            joined(output["data"]["text/plain"])
+            for output in cell["outputs"]
+            if "image/png" in output.get("data", {})
+        ]
         noted = notes(cell) and notes(cell)[0].select_one("details pre")
         if noted and [noted.get_text()] != texts:
             yield f"the note of cell {number} says other numbers than the text that is compared: {noted.get_text()[:100]!r}"
-        for (_, output), words in zip(pictures({"cells": [cell]}), [note.select_one("details p") for note in notes(cell)]):
+        for (_, output), words in zip(
+            pictures({"cells": [cell]}), [note.select_one("details p") for note in notes(cell)]
+        ):
             if words and words.get_text() != output["metadata"]["image/png"]["alt"]:
                 yield f"the note of cell {number} describes another picture: {words.get_text()[:100]!r}"
         for text, (_, output) in zip(texts, pictures({"cells": [cell]})):
-            if not noted and re.search(NUMBERS, text) and not re.search(r"\d", output["metadata"]["image/png"]["alt"]):
+            if (
+                not noted
+                and re.search(NUMBERS, text)
+                and not re.search(r"\d", output["metadata"]["image/png"]["alt"])
+            ):
                 yield f"the picture of cell {number} gives numbers, and its description none: {output['metadata']['image/png']['alt']!r}"
 
 
 # ---- as a web page ---------------------------------------------------------------------------------------------------
+
 
 @pytest.mark.parametrize("template", TEMPLATES)
 @pytest.mark.parametrize("path", notebook_files(), ids=lambda path: path.stem)
@@ -144,10 +180,20 @@ def small_notebook():
     """What a page is made from, as it is stored: a picture with its note."""
     pixels, png = np.linspace(0, 1, 30000).reshape(100, 300), io.BytesIO()
     matplotlib.image.imsave(png, pixels)
-    picture = nbformat.v4.new_output("display_data", {"text/plain": "weights 0.88 0.12", "image/png": base64.b64encode(png.getvalue()).decode()},
-                                     metadata={"image/png": {"alt": "two bars, 0.88 and 0.12"}})
-    note = nbformat.v4.new_output("display_data", {"text/html": "<div class=tm-note><details><summary>In words and numbers</summary><p>two bars, 0.88 and 0.12</p><pre>weights 0.88 0.12</pre></details></div>"})
-    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("ScoreBench()", execution_count=1, outputs=[picture, note])])
+    picture = nbformat.v4.new_output(
+        "display_data",
+        {"text/plain": "weights 0.88 0.12", "image/png": base64.b64encode(png.getvalue()).decode()},
+        metadata={"image/png": {"alt": "two bars, 0.88 and 0.12"}},
+    )
+    note = nbformat.v4.new_output(
+        "display_data",
+        {
+            "text/html": "<div class=tm-note><details><summary>In words and numbers</summary><p>two bars, 0.88 and 0.12</p><pre>weights 0.88 0.12</pre></details></div>"
+        },
+    )
+    return nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell("ScoreBench()", execution_count=1, outputs=[picture, note])]
+    )
 
 
 def blank(notebook):
@@ -171,16 +217,31 @@ def empty(notebook):
 
 
 def with_state(notebook):
-    notebook["metadata"]["widgets"] = {"application/vnd.jupyter.widget-state+json": {"state": {"1": {}}, "version_major": 2, "version_minor": 0}}
-    notebook["cells"][0]["outputs"].insert(0, nbformat.v4.new_output("display_data", {WIDGET_VIEW: {"model_id": "1", "version_major": 2, "version_minor": 0}}))
+    notebook["metadata"]["widgets"] = {
+        "application/vnd.jupyter.widget-state+json": {
+            "state": {"1": {}},
+            "version_major": 2,
+            "version_minor": 0,
+        }
+    }
+    notebook["cells"][0]["outputs"].insert(
+        0,
+        nbformat.v4.new_output(
+            "display_data", {WIDGET_VIEW: {"model_id": "1", "version_major": 2, "version_minor": 0}}
+        ),
+    )
 
 
 def dead(notebook):
-    notebook["cells"][0]["outputs"].insert(0, nbformat.v4.new_output("display_data", {"text/html": "Error displaying widget"}))
+    notebook["cells"][0]["outputs"].insert(
+        0, nbformat.v4.new_output("display_data", {"text/html": "Error displaying widget"})
+    )
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-@pytest.mark.parametrize("spoil", [blank, wide, as_svg, empty, with_state, dead], ids=lambda spoil: spoil.__name__)
+@pytest.mark.parametrize(
+    "spoil", [blank, wide, as_svg, empty, with_state, dead], ids=lambda spoil: spoil.__name__
+)
 def test_a_spoilt_page_is_noticed(spoil, template):
     notebook = small_notebook()
     assert list(faults_of_page(as_page(notebook, template), notebook, template)) == []
@@ -205,7 +266,11 @@ def a_plain_picture_without_numbers(cell):
     cell["outputs"].pop()
 
 
-@pytest.mark.parametrize("spoil", [no_note, other_numbers, another_description, a_plain_picture_without_numbers], ids=lambda spoil: spoil.__name__)
+@pytest.mark.parametrize(
+    "spoil",
+    [no_note, other_numbers, another_description, a_plain_picture_without_numbers],
+    ids=lambda spoil: spoil.__name__,
+)
 def test_missing_numbers_are_noticed(spoil):
     notebook = small_notebook()
     assert list(faults_of_numbers(notebook)) == []
@@ -220,7 +285,10 @@ LEARNER = {
     "choice": "from helpers.predictions import Prediction\nPrediction('90 choice', 'Which of the two?', ['this one', 'that one'])",
     "number": "Prediction('90 number', 'How many of them?')",
 }
-QUESTIONS = ("Predict. Which of the two?", "Predict. How many of them?")  # as shown; the cells hold them without the first word
+QUESTIONS = (
+    "Predict. Which of the two?",
+    "Predict. How many of them?",
+)  # as shown; the cells hold them without the first word
 TWIN = ".jp-OutputArea-child:has(+ * .tm-note) img"
 CONVERSATIONS = re.compile(r"/api/(sessions|kernels)")
 
@@ -237,15 +305,25 @@ def browser():
 def lab(browser, tmp_path_factory):
     """A server whose only notebook a learner has opened, run, answered, saved and closed."""
     room = tmp_path_factory.mktemp("learner")
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text, id=name) for name, text in LEARNER.items()])
-    notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(text, id=name) for name, text in LEARNER.items()]
+    )
+    notebook.metadata.kernelspec = {
+        "name": "python3",
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+    }
     nbformat.write(notebook, room / "own.ipynb")
     with jupyterlab(room) as server:
         with Notebook(browser, server, "own.ipynb") as opened:
             opened.run_all()
-            live = {"text": visible_text(opened.show(".tm-live").page), "errors": opened.error_outputs() + opened.console_errors,
-                    "pictures": opened.page.locator(TWIN).count(), "visible": opened.page.locator(f"{TWIN}:visible").count(),
-                    "enter": type_and_enter(opened)}
+            live = {
+                "text": visible_text(opened.show(".tm-live").page),
+                "errors": opened.error_outputs() + opened.console_errors,
+                "pictures": opened.page.locator(TWIN).count(),
+                "visible": opened.page.locator(f"{TWIN}:visible").count(),
+                "enter": type_and_enter(opened),
+            }
             opened.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
         yield server, room / "own.ipynb", live
 
@@ -267,7 +345,10 @@ def open_again(browser, server, path, kernel):
     """The saved notebook in a new tab, without a kernel or with a new one; no cell is run."""
     page = browser.new_page()
     if not kernel:
-        page.route(CONVERSATIONS, lambda route: route.abort() if route.request.method == "POST" else route.continue_())
+        page.route(
+            CONVERSATIONS,
+            lambda route: route.abort() if route.request.method == "POST" else route.continue_(),
+        )
     page.goto(f"{server.url}/doc/tree/{path}?token={server.token}&reset", wait_until="domcontentloaded")
     page.locator(".jp-OutputArea-child").first.wait_for(timeout=60000)
     return page
@@ -293,15 +374,23 @@ def test_a_notebook_opened_again_shows_picture_numbers_and_questions(lab, browse
     assert [WIDGET_VIEW] in kinds, "the notebook was not saved with its live views"
     page = open_again(browser, server, path.name, kernel)
     try:
-        if kernel:                                                          # then the views say so within a few seconds
-            page.locator(".jupyter-widgets:text('Error displaying widget')").first.wait_for(state="attached", timeout=60000)
+        if kernel:  # then the views say so within a few seconds
+            page.locator(".jupyter-widgets:text('Error displaying widget')").first.wait_for(
+                state="attached", timeout=60000
+            )
         else:
             page.locator(".lm-Panel:text('Loading widget')").first.wait_for(state="attached", timeout=60000)
         page.locator(TWIN).wait_for(state="visible", timeout=20000)
         text = visible_text(page)
         assert "Error displaying widget" not in text and "Loading widget" not in text
-        assert all(text.count(question) == 1 for question in QUESTIONS) and "that one" in text and "before" in text
-        page.get_by_text("In words and numbers").dispatch_event("click")    # without a kernel a dialog lies over the page
+        assert (
+            all(text.count(question) == 1 for question in QUESTIONS)
+            and "that one" in text
+            and "before" in text
+        )
+        page.get_by_text("In words and numbers").dispatch_event(
+            "click"
+        )  # without a kernel a dialog lies over the page
         said = visible_text(page)
         assert "1,048,576 parameters" in said and "cat looks most at the (1.00)" in said
     finally:
@@ -311,13 +400,17 @@ def test_a_notebook_opened_again_shows_picture_numbers_and_questions(lab, browse
 def test_a_notebook_that_is_not_trusted_shows_them_too(lab, browser):
     server, path, _ = lab
     notebook = read(path)
-    notebook["metadata"]["from"] = "someone else"                            # so that its signature is not known here
+    notebook["metadata"]["from"] = "someone else"  # so that its signature is not known here
     path.with_name("sent.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
     page = open_again(browser, server, "sent.ipynb", kernel=False)
     try:
         page.locator(TWIN).wait_for(state="visible", timeout=20000)
         text = visible_text(page)
-        assert "widget..." not in text and "{ display" not in text and all(question in text for question in QUESTIONS)
+        assert (
+            "widget..." not in text
+            and "{ display" not in text
+            and all(question in text for question in QUESTIONS)
+        )
     finally:
         page.close()
 
@@ -325,7 +418,11 @@ def test_a_notebook_that_is_not_trusted_shows_them_too(lab, browser):
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_a_saved_notebook_reads_as_a_web_page(lab, template):
     notebook = read(lab[1])
-    assert list(faults_of_page(as_page(notebook, template), notebook, template)) + list(faults_of_numbers(notebook)) == []
+    assert (
+        list(faults_of_page(as_page(notebook, template), notebook, template))
+        + list(faults_of_numbers(notebook))
+        == []
+    )
 
 
 def test_a_web_page_shows_its_pictures_without_a_network(browser, tmp_path):
@@ -340,7 +437,9 @@ def test_a_web_page_shows_its_pictures_without_a_network(browser, tmp_path):
         assert images.count() == len(pictures(notebook))
         for image in images.all():
             image.scroll_into_view_if_needed()
-            assert image.is_visible() and image.evaluate("image => image.complete && image.naturalWidth") > 100
+            assert (
+                image.is_visible() and image.evaluate("image => image.complete && image.naturalWidth") > 100
+            )
         page.locator("details summary").last.click()
         assert page.locator("details pre").last.is_visible()
     finally:

@@ -27,4 +27,9 @@ check_loss_gradient = Check("loss_gradient")
 check_softmax_gradient = Check("softmax_gradient")
 check_query_gradient = Check("query_gradient")
 
-__all__ = ["Progress", "Recall", "multi_head_puzzle", *(name for name in globals() if name.startswith("check_"))]
+__all__ = [
+    "Progress",
+    "Recall",
+    "multi_head_puzzle",
+    *(name for name in globals() if name.startswith("check_")),
+]

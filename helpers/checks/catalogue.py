@@ -43,9 +43,9 @@ def softmax(scores, steps):
 
 # The right steps, in the order in which they run. `sizes` holds d_k, n_keys and so on.
 RIGHT: dict[str, Callable] = {
-    "sources": lambda x, context: (x, context, context),                    # what queries, keys and values are made of
+    "sources": lambda x, context: (x, context, context),  # what queries, keys and values are made of
     "matrices": lambda w_q, w_k, w_v: (w_q, w_k, w_v),
-    "columns": lambda w, head, d: w[:, head * d:(head + 1) * d],            # one head's part of a large matrix
+    "columns": lambda w, head, d: w[:, head * d : (head + 1) * d],  # one head's part of a large matrix
     "project": lambda x, w: x @ w,
     "project values": lambda x, w: x @ w,
     "split": lambda x, n_heads: x.reshape(len(x), n_heads, -1).swapaxes(0, 1),
@@ -56,7 +56,7 @@ RIGHT: dict[str, Callable] = {
     "hide": lambda scores, mask: np.where(mask, scores, -np.inf),
     "softmax": softmax,
     "axis": lambda: -1,
-    "largest": lambda scores, axis: scores.max(axis=axis, keepdims=True),   # what is subtracted before exp
+    "largest": lambda scores, axis: scores.max(axis=axis, keepdims=True),  # what is subtracted before exp
     "exp": np.exp,
     "normalise": lambda raised, axis: raised / raised.sum(axis=axis, keepdims=True),
     "hide late": lambda weights, mask: weights,
@@ -65,139 +65,330 @@ RIGHT: dict[str, Callable] = {
     "give back": lambda output, weights: output,
     "merge": lambda heads: heads.swapaxes(0, 1).reshape(heads.shape[1], -1),
     "write": lambda found, w_o: found @ w_o,
-    "rows": lambda w_o, n_heads: w_o.reshape(n_heads, -1, w_o.shape[-1]),   # each head's part of W_O
+    "rows": lambda w_o, n_heads: w_o.reshape(n_heads, -1, w_o.shape[-1]),  # each head's part of W_O
     "give back writes": lambda writes: writes,
 }
 
 MISTAKES: tuple[Mistake, ...] = (
     # who asks, who answers
-    Mistake("queries and keys swapped", {"roles": lambda q, k: (k, q)},
-            "Queries and keys are swapped: the rows of the scores should belong to the {n_queries} queries, and yours belong to the {n_keys} keys.", "facebookresearch/detr#162"),
-    Mistake("queries from the context", {"sources": lambda x, context: (context, context, context)},
-            "The queries are made from the context. They come from x, which asks ({n_queries} words); only keys and values come from the context ({n_keys} words)."),
-    Mistake("context not used", {"sources": lambda x, context: (x, x, x)},
-            "The context is not used: keys and values should come from its {n_keys} words, and yours come from x."),
-    Mistake("x and context swapped", {"sources": lambda x, context: (context, x, x)},
-            "x and context have changed places: the output should have {n_queries} rows, one for each word of x, which asks."),
-    Mistake("values from x", {"sources": lambda x, context: (x, context, x)},
-            "The values are made from x. Each of the {n_keys} keys needs a value of its own, so both come from the context."),
-    Mistake("keys from W_Q", {"matrices": lambda w_q, w_k, w_v: (w_q, w_q, w_v)},
-            "The keys are made with W_Q. Then a word's query and key are the same vector; keys have a matrix of their own, W_K."),
-    Mistake("values from W_K", {"matrices": lambda w_q, w_k, w_v: (w_q, w_k, w_k)},
-            "The values are made with W_K. What is compared (keys) and what is handed over (values) differ: use W_V, which gives {d_v} numbers.", "yflyzhang/AnnotatedTransformer#1"),
-    Mistake("W_Q and W_K swapped", {"matrices": lambda w_q, w_k, w_v: (w_k, w_q, w_v)},
-            "W_Q and W_K have changed places: your queries are keys, and your keys are queries."),
-    Mistake("no W_V", {"project values": lambda x, w: x},
-            "The values are the words themselves: W_V ({d_model} by {d_v}) is not used."),
-    Mistake("matrix on the wrong side", {"project": lambda x, w: x @ w.T, "project values": lambda x, w: x @ w.T},
-            "x is multiplied by a transposed matrix. A row of x has {d_model} numbers, and so has a column of the matrix: x @ w fits as it is."),
-    Mistake("rows instead of columns", {"columns": lambda w, head, d: w[head * d:(head + 1) * d]},
-            "The head's part is cut from the rows. A head owns {d_k} columns of the matrix, and every row."),
-    Mistake("every n_heads-th column", {"columns": lambda w, head, d: w[:, head::w.shape[1] // d]},
-            "One column in {n_heads} is taken. A head owns {d_k} columns side by side."),
-    Mistake("always the first head", {"columns": lambda w, head, d: w[:, :d]},
-            "The columns are always the first {d_k}: these belong to head 0, whichever head is asked for.", "Kyubyong/transformer#55"),
-
-    Mistake("nothing cut out", {"columns": lambda w, head, d: w},
-            "Nothing is cut out: the columns of all {n_heads} heads are still there. A head owns {d_k} of them."),
-    Mistake("cut at column head", {"columns": lambda w, head, d: w[:, head:head + d]},
-            "The cut begins at the wrong column. Head i begins at column i · {d_k}, not at column i."),
-
+    Mistake(
+        "queries and keys swapped",
+        {"roles": lambda q, k: (k, q)},
+        "Queries and keys are swapped: the rows of the scores should belong to the {n_queries} queries, and yours belong to the {n_keys} keys.",
+        "facebookresearch/detr#162",
+    ),
+    Mistake(
+        "queries from the context",
+        {"sources": lambda x, context: (context, context, context)},
+        "The queries are made from the context. They come from x, which asks ({n_queries} words); only keys and values come from the context ({n_keys} words).",
+    ),
+    Mistake(
+        "context not used",
+        {"sources": lambda x, context: (x, x, x)},
+        "The context is not used: keys and values should come from its {n_keys} words, and yours come from x.",
+    ),
+    Mistake(
+        "x and context swapped",
+        {"sources": lambda x, context: (context, x, x)},
+        "x and context have changed places: the output should have {n_queries} rows, one for each word of x, which asks.",
+    ),
+    Mistake(
+        "values from x",
+        {"sources": lambda x, context: (x, context, x)},
+        "The values are made from x. Each of the {n_keys} keys needs a value of its own, so both come from the context.",
+    ),
+    Mistake(
+        "keys from W_Q",
+        {"matrices": lambda w_q, w_k, w_v: (w_q, w_q, w_v)},
+        "The keys are made with W_Q. Then a word's query and key are the same vector; keys have a matrix of their own, W_K.",
+    ),
+    Mistake(
+        "values from W_K",
+        {"matrices": lambda w_q, w_k, w_v: (w_q, w_k, w_k)},
+        "The values are made with W_K. What is compared (keys) and what is handed over (values) differ: use W_V, which gives {d_v} numbers.",
+        "yflyzhang/AnnotatedTransformer#1",
+    ),
+    Mistake(
+        "W_Q and W_K swapped",
+        {"matrices": lambda w_q, w_k, w_v: (w_k, w_q, w_v)},
+        "W_Q and W_K have changed places: your queries are keys, and your keys are queries.",
+    ),
+    Mistake(
+        "no W_V",
+        {"project values": lambda x, w: x},
+        "The values are the words themselves: W_V ({d_model} by {d_v}) is not used.",
+    ),
+    Mistake(
+        "matrix on the wrong side",
+        {"project": lambda x, w: x @ w.T, "project values": lambda x, w: x @ w.T},
+        "x is multiplied by a transposed matrix. A row of x has {d_model} numbers, and so has a column of the matrix: x @ w fits as it is.",
+    ),
+    Mistake(
+        "rows instead of columns",
+        {"columns": lambda w, head, d: w[head * d : (head + 1) * d]},
+        "The head's part is cut from the rows. A head owns {d_k} columns of the matrix, and every row.",
+    ),
+    Mistake(
+        "every n_heads-th column",
+        {"columns": lambda w, head, d: w[:, head :: w.shape[1] // d]},
+        "One column in {n_heads} is taken. A head owns {d_k} columns side by side.",
+    ),
+    Mistake(
+        "always the first head",
+        {"columns": lambda w, head, d: w[:, :d]},
+        "The columns are always the first {d_k}: these belong to head 0, whichever head is asked for.",
+        "Kyubyong/transformer#55",
+    ),
+    Mistake(
+        "nothing cut out",
+        {"columns": lambda w, head, d: w},
+        "Nothing is cut out: the columns of all {n_heads} heads are still there. A head owns {d_k} of them.",
+    ),
+    Mistake(
+        "cut at column head",
+        {"columns": lambda w, head, d: w[:, head : head + d]},
+        "The cut begins at the wrong column. Head i begins at column i · {d_k}, not at column i.",
+    ),
     # split
-    Mistake("split without transpose", {"split": lambda x, n_heads: x.reshape(n_heads, len(x), -1)},
-            "The split is a reshape alone. The shape ({n_heads}, {n}, {d_k}) is right, and the words are not: the numbers are dealt out in the order in which they stand, so head 0 gets the front of x, not a piece of every word. Cut to ({n}, {n_heads}, {d_k}) first, then swap the first two axes.", "harvardnlp/annotated-transformer#118"),
-    Mistake("split into every n_heads-th column", {"split": lambda x, n_heads: x.reshape(len(x), -1, n_heads).transpose(2, 0, 1)},
-            "Each head gets one column in {n_heads}. A head owns {d_k} columns side by side: cut to ({n}, {n_heads}, {d_k}), in this order."),
-    Mistake("axes left as (n, n_heads, d_k)", {"split": lambda x, n_heads: x.reshape(len(x), n_heads, -1)},
-            "The cut is right, ({n}, {n_heads}, {d_k}), but the head axis has to come first: swap the first two axes."),
-    Mistake("not split", {"split": lambda x, n_heads: x[None]},
-            "Nothing is split: all columns together make one large head. Cut them into {n_heads} heads of {d_k} first."),
-    Mistake("all heads the same", {"heads": lambda heads: np.broadcast_to(heads[:1], heads.shape)},
-            "All heads are the first one: their maps are equal. Each head has {d_k} columns of its own.", "pbloem/former#8"),
-
+    Mistake(
+        "split without transpose",
+        {"split": lambda x, n_heads: x.reshape(n_heads, len(x), -1)},
+        "The split is a reshape alone. The shape ({n_heads}, {n}, {d_k}) is right, and the words are not: the numbers are dealt out in the order in which they stand, so head 0 gets the front of x, not a piece of every word. Cut to ({n}, {n_heads}, {d_k}) first, then swap the first two axes.",
+        "harvardnlp/annotated-transformer#118",
+    ),
+    Mistake(
+        "split into every n_heads-th column",
+        {"split": lambda x, n_heads: x.reshape(len(x), -1, n_heads).transpose(2, 0, 1)},
+        "Each head gets one column in {n_heads}. A head owns {d_k} columns side by side: cut to ({n}, {n_heads}, {d_k}), in this order.",
+    ),
+    Mistake(
+        "axes left as (n, n_heads, d_k)",
+        {"split": lambda x, n_heads: x.reshape(len(x), n_heads, -1)},
+        "The cut is right, ({n}, {n_heads}, {d_k}), but the head axis has to come first: swap the first two axes.",
+    ),
+    Mistake(
+        "not split",
+        {"split": lambda x, n_heads: x[None]},
+        "Nothing is split: all columns together make one large head. Cut them into {n_heads} heads of {d_k} first.",
+    ),
+    Mistake(
+        "all heads the same",
+        {"heads": lambda heads: np.broadcast_to(heads[:1], heads.shape)},
+        "All heads are the first one: their maps are equal. Each head has {d_k} columns of its own.",
+        "pbloem/former#8",
+    ),
     # scores
-    Mistake("keys not transposed", {"compare": lambda q, k: q @ k},
-            "The keys are not transposed in their last two axes. Every query is compared with every key: q @ k.swapaxes(-1, -2), which is q @ k.T where there are no heads. That makes {n_queries} by {n_keys} scores."),
-    Mistake("no scaling", {"scale": lambda scores, sizes: scores},
-            "The scores are not scaled. Here d_k is {d_k}, so each score should be divided by √{d_k} = {root_d_k:.2f}.", "huggingface/blog#2893"),
-    Mistake("divided by d_k", {"scale": lambda scores, sizes: scores / sizes["d_k"]},
-            "The scores are divided by d_k = {d_k}. The root is missing: √{d_k} = {root_d_k:.2f}.", "delzac/cntkx#10"),
-    Mistake("divided by d_k / 2", {"scale": lambda scores, sizes: scores / (sizes["d_k"] / 2)},
-            "The scores are divided by d_k / 2. Python reads d_k**1/2 as (d_k**1)/2: write d_k**0.5, or np.sqrt(d_k)."),
-    Mistake("divided by 2 d_k", {"scale": lambda scores, sizes: scores / (2 * sizes["d_k"])},
-            "The scores are divided by d_k, and by 2. Python reads scores / d_k**1/2 from left to right: write d_k**0.5, or np.sqrt(d_k)."),
-    Mistake("always divided by 8", {"scale": lambda scores, sizes: scores / 8},
-            "The scores are divided by 8, whatever the size. 8 is the root of 64; here d_k is {d_k}, and its root is {root_d_k:.2f}."),
-    Mistake("divided by the root of all columns", {"scale": lambda scores, sizes: scores / math.sqrt(sizes["columns"])},
-            "The scores are divided by the root of all {n_heads} · {d_k} columns. A head's score is a sum of d_k = {d_k} products, so the divisor is √{d_k}."),
-    Mistake("multiplied by √d_k", {"scale": lambda scores, sizes: scores * math.sqrt(sizes["d_k"])},
-            "The scores are multiplied by √d_k = {root_d_k:.2f}. They should be divided by it."),
-    Mistake("divided by √d_model", {"scale": lambda scores, sizes: scores / math.sqrt(sizes["d_model"])},
-            "The scores are divided by √d_model = √{d_model}. A score is a sum of d_k = {d_k} products, so the divisor is √{d_k}.", "FareedKhan-dev/train-llm-from-scratch#3"),
-    Mistake("divided by √n_keys", {"scale": lambda scores, sizes: scores / math.sqrt(sizes["n_keys"])},
-            "The scores are divided by the root of the number of keys, √{n_keys}. What counts is the length of a key, d_k = {d_k}."),
-    Mistake("divided by √d_v", {"scale": lambda scores, sizes: scores / math.sqrt(sizes["d_v"])},
-            "The scores are divided by √d_v = √{d_v}. Values play no part in a score: the divisor is √d_k = √{d_k}."),
-
+    Mistake(
+        "keys not transposed",
+        {"compare": lambda q, k: q @ k},
+        "The keys are not transposed in their last two axes. Every query is compared with every key: q @ k.swapaxes(-1, -2), which is q @ k.T where there are no heads. That makes {n_queries} by {n_keys} scores.",
+    ),
+    Mistake(
+        "no scaling",
+        {"scale": lambda scores, sizes: scores},
+        "The scores are not scaled. Here d_k is {d_k}, so each score should be divided by √{d_k} = {root_d_k:.2f}.",
+        "huggingface/blog#2893",
+    ),
+    Mistake(
+        "divided by d_k",
+        {"scale": lambda scores, sizes: scores / sizes["d_k"]},
+        "The scores are divided by d_k = {d_k}. The root is missing: √{d_k} = {root_d_k:.2f}.",
+        "delzac/cntkx#10",
+    ),
+    Mistake(
+        "divided by d_k / 2",
+        {"scale": lambda scores, sizes: scores / (sizes["d_k"] / 2)},
+        "The scores are divided by d_k / 2. Python reads d_k**1/2 as (d_k**1)/2: write d_k**0.5, or np.sqrt(d_k).",
+    ),
+    Mistake(
+        "divided by 2 d_k",
+        {"scale": lambda scores, sizes: scores / (2 * sizes["d_k"])},
+        "The scores are divided by d_k, and by 2. Python reads scores / d_k**1/2 from left to right: write d_k**0.5, or np.sqrt(d_k).",
+    ),
+    Mistake(
+        "always divided by 8",
+        {"scale": lambda scores, sizes: scores / 8},
+        "The scores are divided by 8, whatever the size. 8 is the root of 64; here d_k is {d_k}, and its root is {root_d_k:.2f}.",
+    ),
+    Mistake(
+        "divided by the root of all columns",
+        {"scale": lambda scores, sizes: scores / math.sqrt(sizes["columns"])},
+        "The scores are divided by the root of all {n_heads} · {d_k} columns. A head's score is a sum of d_k = {d_k} products, so the divisor is √{d_k}.",
+    ),
+    Mistake(
+        "multiplied by √d_k",
+        {"scale": lambda scores, sizes: scores * math.sqrt(sizes["d_k"])},
+        "The scores are multiplied by √d_k = {root_d_k:.2f}. They should be divided by it.",
+    ),
+    Mistake(
+        "divided by √d_model",
+        {"scale": lambda scores, sizes: scores / math.sqrt(sizes["d_model"])},
+        "The scores are divided by √d_model = √{d_model}. A score is a sum of d_k = {d_k} products, so the divisor is √{d_k}.",
+        "FareedKhan-dev/train-llm-from-scratch#3",
+    ),
+    Mistake(
+        "divided by √n_keys",
+        {"scale": lambda scores, sizes: scores / math.sqrt(sizes["n_keys"])},
+        "The scores are divided by the root of the number of keys, √{n_keys}. What counts is the length of a key, d_k = {d_k}.",
+    ),
+    Mistake(
+        "divided by √d_v",
+        {"scale": lambda scores, sizes: scores / math.sqrt(sizes["d_v"])},
+        "The scores are divided by √d_v = √{d_v}. Values play no part in a score: the divisor is √d_k = √{d_k}.",
+    ),
     # the mask
-    Mistake("mask not used", {"hide": lambda scores, mask: scores},
-            "The mask has no effect: hidden keys get as much weight as without it. Either it is not used, or what is added to their scores is far too small (1e-9 is nearly 0; −1e9 was meant).", "awslabs/gluonts#1401"),
-    Mistake("mask inverted", {"hide": lambda scores, mask: np.where(mask, -np.inf, scores)},
-            "The mask is the wrong way round: here True means that a query may attend to a key, and yours hides exactly those.", "tensorflow/text#894"),
-    Mistake("hidden scores set to 0", {"hide": lambda scores, mask: np.where(mask, scores, 0.0)},
-            "The hidden scores became 0, or nearly so (by scores * mask, or by −1e-9 where −1e9 was meant). e^0 is 1, so hidden keys still get weight: use −inf.", "Shujun-He/RibonanzaNet#5"),
-    Mistake("mask after softmax", {"hide": lambda scores, mask: scores, "hide late": lambda weights, mask: weights * mask},
-            "The mask comes after softmax. The hidden weights are 0, but the others were shared out before: the rows no longer sum to 1.", "huggingface/transformers#12109"),
-
+    Mistake(
+        "mask not used",
+        {"hide": lambda scores, mask: scores},
+        "The mask has no effect: hidden keys get as much weight as without it. Either it is not used, or what is added to their scores is far too small (1e-9 is nearly 0; −1e9 was meant).",
+        "awslabs/gluonts#1401",
+    ),
+    Mistake(
+        "mask inverted",
+        {"hide": lambda scores, mask: np.where(mask, -np.inf, scores)},
+        "The mask is the wrong way round: here True means that a query may attend to a key, and yours hides exactly those.",
+        "tensorflow/text#894",
+    ),
+    Mistake(
+        "hidden scores set to 0",
+        {"hide": lambda scores, mask: np.where(mask, scores, 0.0)},
+        "The hidden scores became 0, or nearly so (by scores * mask, or by −1e-9 where −1e9 was meant). e^0 is 1, so hidden keys still get weight: use −inf.",
+        "Shujun-He/RibonanzaNet#5",
+    ),
+    Mistake(
+        "mask after softmax",
+        {"hide": lambda scores, mask: scores, "hide late": lambda weights, mask: weights * mask},
+        "The mask comes after softmax. The hidden weights are 0, but the others were shared out before: the rows no longer sum to 1.",
+        "huggingface/transformers#12109",
+    ),
     # softmax
-    Mistake("softmax over the wrong axis", {"axis": lambda: -2},
-            "Softmax runs down the columns: each of your columns sums to 1. A row belongs to one query, and its weights over the {n_keys} keys should sum to 1 (axis=-1).", "rasbt/machine-learning-book#97"),
-    Mistake("softmax over everything", {"axis": lambda: (-2, -1)},
-            "Softmax runs over the whole table: all of it sums to 1 together. Each row should sum to 1 by itself."),
-    Mistake("no exp", {"largest": lambda scores, axis: 0.0, "exp": lambda scores: scores},
-            "The exp is missing: scores are divided by their sum as they are. With negative scores that gives negative weights, and it can divide by 0."),
-    Mistake("no division by the sum", {"normalise": lambda raised, axis: raised},
-            "The numbers are not divided by the sum of their row: your rows do not sum to 1."),
-    Mistake("maximum not subtracted", {"largest": lambda scores, axis: 0.0},
-            "The row's maximum is not subtracted. With small scores that does no harm; with {largest:.0f}, e^{largest:.0f} is infinite, and infinity divided by infinity is nan."),
-    Mistake("one maximum for all rows", {"largest": lambda scores, axis: scores.max()},
-            "The maximum of the whole table is subtracted. A row that lies far below it becomes all zeros, and 0 / 0 is nan: subtract each row's own maximum."),
-    Mistake("softmax left out", {"softmax": lambda scores, steps: scores},
-            "There is no softmax: the scores themselves are used as weights, and a row does not sum to 1."),
-    Mistake("scaled after softmax", {"scale": lambda scores, sizes: scores, "scale late": lambda weights, sizes: weights / math.sqrt(sizes["d_k"])},
-            "The division by √d_k = {root_d_k:.2f} comes after softmax: your rows sum to 1 / √{d_k}. Scale the scores, not the weights."),
-
+    Mistake(
+        "softmax over the wrong axis",
+        {"axis": lambda: -2},
+        "Softmax runs down the columns: each of your columns sums to 1. A row belongs to one query, and its weights over the {n_keys} keys should sum to 1 (axis=-1).",
+        "rasbt/machine-learning-book#97",
+    ),
+    Mistake(
+        "softmax over everything",
+        {"axis": lambda: (-2, -1)},
+        "Softmax runs over the whole table: all of it sums to 1 together. Each row should sum to 1 by itself.",
+    ),
+    Mistake(
+        "no exp",
+        {"largest": lambda scores, axis: 0.0, "exp": lambda scores: scores},
+        "The exp is missing: scores are divided by their sum as they are. With negative scores that gives negative weights, and it can divide by 0.",
+    ),
+    Mistake(
+        "no division by the sum",
+        {"normalise": lambda raised, axis: raised},
+        "The numbers are not divided by the sum of their row: your rows do not sum to 1.",
+    ),
+    Mistake(
+        "maximum not subtracted",
+        {"largest": lambda scores, axis: 0.0},
+        "The row's maximum is not subtracted. With small scores that does no harm; with {largest:.0f}, e^{largest:.0f} is infinite, and infinity divided by infinity is nan.",
+    ),
+    Mistake(
+        "one maximum for all rows",
+        {"largest": lambda scores, axis: scores.max()},
+        "The maximum of the whole table is subtracted. A row that lies far below it becomes all zeros, and 0 / 0 is nan: subtract each row's own maximum.",
+    ),
+    Mistake(
+        "softmax left out",
+        {"softmax": lambda scores, steps: scores},
+        "There is no softmax: the scores themselves are used as weights, and a row does not sum to 1.",
+    ),
+    Mistake(
+        "scaled after softmax",
+        {
+            "scale": lambda scores, sizes: scores,
+            "scale late": lambda weights, sizes: weights / math.sqrt(sizes["d_k"]),
+        },
+        "The division by √d_k = {root_d_k:.2f} comes after softmax: your rows sum to 1 / √{d_k}. Scale the scores, not the weights.",
+    ),
     # the weighted sum
-    Mistake("weights transposed", {"mix": lambda weights, values: transposed(weights) @ values},
-            "The weights are transposed before the product. A row holds one query's weights over the {n_keys} keys: weights @ values fits as it is.", "harvardnlp/annotated-transformer#104"),
-    Mistake("plain mean of the values", {"mix": lambda weights, values: np.zeros_like(weights) @ values + values.mean(axis=-2, keepdims=True)},
-            "Every row is the plain mean of the values: the weights play no part."),
-    Mistake("weights instead of the output", {"give back": lambda output, weights: weights},
-            "These are the weights. The output is their product with the values."),
-
+    Mistake(
+        "weights transposed",
+        {"mix": lambda weights, values: transposed(weights) @ values},
+        "The weights are transposed before the product. A row holds one query's weights over the {n_keys} keys: weights @ values fits as it is.",
+        "harvardnlp/annotated-transformer#104",
+    ),
+    Mistake(
+        "plain mean of the values",
+        {
+            "mix": lambda weights, values: (
+                np.zeros_like(weights) @ values + values.mean(axis=-2, keepdims=True)
+            )
+        },
+        "Every row is the plain mean of the values: the weights play no part.",
+    ),
+    Mistake(
+        "weights instead of the output",
+        {"give back": lambda output, weights: weights},
+        "These are the weights. The output is their product with the values.",
+    ),
     # merge, and W_O
-    Mistake("merge without transpose", {"merge": lambda heads: heads.reshape(heads.shape[1], -1)},
-            "The merge is a reshape alone. Swap the first two axes back first, or a row of the result mixes different words.", "jsbaan/transformer-from-scratch#4"),
-    Mistake("merged number by number", {"merge": lambda heads: heads.transpose(1, 2, 0).reshape(heads.shape[1], -1)},
-            "The heads' numbers are interleaved: first number of every head, then the second. They should stand head after head."),
-    Mistake("heads one below the other", {"merge": lambda heads: heads.reshape(-1, heads.shape[-1])},
-            "The heads stand one below the other. They belong side by side, so that each word has one row: np.concatenate needs axis=-1."),
-    Mistake("merge without reshape", {"merge": lambda heads: heads.swapaxes(0, 1)},
-            "The axes are swapped back, and the reshape is missing: each word should have one row of {n_heads} times {d_v} numbers."),
-    Mistake("heads averaged", {"merge": lambda heads: heads.mean(axis=0)},
-            "The heads are averaged. They are put side by side: {n_heads} times {d_v} numbers for each word, so that nothing is lost."),
-    Mistake("heads added", {"merge": lambda heads: heads.sum(axis=0)},
-            "The heads are added. They are put side by side: {n_heads} times {d_v} numbers for each word, so that nothing is lost."),
-    Mistake("W_O left out", {"write": lambda found, w_o: found},
-            "W_O is left out: the heads stand side by side, but nothing mixes them into {d_model} numbers.", "karpathy/minGPT#135"),
-    Mistake("every head with the same rows of W_O", {"rows": lambda w_o, n_heads: np.broadcast_to(w_o[:len(w_o) // n_heads], (n_heads, len(w_o) // n_heads, w_o.shape[-1]))},
-            "Every head uses the first {d_v} rows of W_O. Head i owns the rows from i · {d_v} on."),
-    Mistake("W_O not cut", {"rows": lambda w_o, n_heads: w_o},
-            "W_O is not cut. It holds the rows of all heads: cut it to ({n_heads}, {d_v}, {d_model}) first."),
-    Mistake("every n_heads-th row of W_O", {"rows": lambda w_o, n_heads: w_o.reshape(-1, n_heads, w_o.shape[-1]).swapaxes(0, 1)},
-            "Each head gets one row of W_O in {n_heads}. A head owns {d_v} rows side by side."),
-    Mistake("writes already added", {"give back writes": lambda writes: writes.sum(axis=0)},
-            "The heads' writes are already added up. Keep them apart: one table of ({n}, {d_model}) for each of the {n_heads} heads."),
+    Mistake(
+        "merge without transpose",
+        {"merge": lambda heads: heads.reshape(heads.shape[1], -1)},
+        "The merge is a reshape alone. Swap the first two axes back first, or a row of the result mixes different words.",
+        "jsbaan/transformer-from-scratch#4",
+    ),
+    Mistake(
+        "merged number by number",
+        {"merge": lambda heads: heads.transpose(1, 2, 0).reshape(heads.shape[1], -1)},
+        "The heads' numbers are interleaved: first number of every head, then the second. They should stand head after head.",
+    ),
+    Mistake(
+        "heads one below the other",
+        {"merge": lambda heads: heads.reshape(-1, heads.shape[-1])},
+        "The heads stand one below the other. They belong side by side, so that each word has one row: np.concatenate needs axis=-1.",
+    ),
+    Mistake(
+        "merge without reshape",
+        {"merge": lambda heads: heads.swapaxes(0, 1)},
+        "The axes are swapped back, and the reshape is missing: each word should have one row of {n_heads} times {d_v} numbers.",
+    ),
+    Mistake(
+        "heads averaged",
+        {"merge": lambda heads: heads.mean(axis=0)},
+        "The heads are averaged. They are put side by side: {n_heads} times {d_v} numbers for each word, so that nothing is lost.",
+    ),
+    Mistake(
+        "heads added",
+        {"merge": lambda heads: heads.sum(axis=0)},
+        "The heads are added. They are put side by side: {n_heads} times {d_v} numbers for each word, so that nothing is lost.",
+    ),
+    Mistake(
+        "W_O left out",
+        {"write": lambda found, w_o: found},
+        "W_O is left out: the heads stand side by side, but nothing mixes them into {d_model} numbers.",
+        "karpathy/minGPT#135",
+    ),
+    Mistake(
+        "every head with the same rows of W_O",
+        {
+            "rows": lambda w_o, n_heads: np.broadcast_to(
+                w_o[: len(w_o) // n_heads], (n_heads, len(w_o) // n_heads, w_o.shape[-1])
+            )
+        },
+        "Every head uses the first {d_v} rows of W_O. Head i owns the rows from i · {d_v} on.",
+    ),
+    Mistake(
+        "W_O not cut",
+        {"rows": lambda w_o, n_heads: w_o},
+        "W_O is not cut. It holds the rows of all heads: cut it to ({n_heads}, {d_v}, {d_model}) first.",
+    ),
+    Mistake(
+        "every n_heads-th row of W_O",
+        {"rows": lambda w_o, n_heads: w_o.reshape(-1, n_heads, w_o.shape[-1]).swapaxes(0, 1)},
+        "Each head gets one row of W_O in {n_heads}. A head owns {d_v} rows side by side.",
+    ),
+    Mistake(
+        "writes already added",
+        {"give back writes": lambda writes: writes.sum(axis=0)},
+        "The heads' writes are already added up. Keep them apart: one table of ({n}, {d_model}) for each of the {n_heads} heads.",
+    ),
 )
 
 
@@ -211,15 +402,26 @@ def steps_with(*mistakes: Mistake) -> dict[str, Callable]:
 
 # Attention, put together from such steps. Every function takes the steps first.
 
+
 def project(steps, x, w_q, w_k, w_v, context=None):
     for_queries, for_keys, for_values = steps["sources"](x, x if context is None else context)
     w_q, w_k, w_v = steps["matrices"](w_q, w_k, w_v)
-    return steps["project"](for_queries, w_q), steps["project"](for_keys, w_k), steps["project values"](for_values, w_v)
+    return (
+        steps["project"](for_queries, w_q),
+        steps["project"](for_keys, w_k),
+        steps["project values"](for_values, w_v),
+    )
 
 
 def attention(steps, queries, keys, values, mask=None, d_model=None, n_heads=1):
     d_k = queries.shape[-1]
-    sizes = {"d_k": d_k, "n_keys": keys.shape[-2], "d_v": values.shape[-1], "d_model": d_model or d_k, "columns": n_heads * d_k}
+    sizes = {
+        "d_k": d_k,
+        "n_keys": keys.shape[-2],
+        "d_v": values.shape[-1],
+        "d_model": d_model or d_k,
+        "columns": n_heads * d_k,
+    }
     queries, keys = steps["roles"](queries, keys)
     scores = steps["scale"](steps["compare"](queries, keys), sizes)
     if mask is not None:

@@ -16,7 +16,7 @@ from helpers.twins import note, show_with_twin
 
 __all__ = ["Check", "Checked", "Text", "answers_to"]
 
-LONGEST = 20_000        # characters of an answer that are kept
+LONGEST = 20_000  # characters of an answer that are kept
 
 
 class Check:
@@ -35,7 +35,15 @@ class Check:
         verdict = judge(self.exercise, answer)
         problem = ""
         if verdict.kind != "open":
-            problem = memory.keep("answers", {"exercise": self.exercise.name, "kind": verdict.kind, "mistake": verdict.mistake, "code": _code(answer)})
+            problem = memory.keep(
+                "answers",
+                {
+                    "exercise": self.exercise.name,
+                    "kind": verdict.kind,
+                    "mistake": verdict.mistake,
+                    "code": _code(answer),
+                },
+            )
         return Checked(self, verdict, problem)
 
     def hint(self, step: int = 1) -> Text:
@@ -71,21 +79,51 @@ class Checked(widgets.VBox):
         shown = widgets.HTML(paragraph(self.said, verdict.kind))
         shown.add_class("tm-verdict")
         self.more = widgets.HTML()
-        self.buttons = {name: widgets.Button(description=name) for name in ("Hint", "Second hint", "Solution", "My last answer")}
-        for button, show in zip(self.buttons.values(), (check.hint, lambda: check.hint(2), check.solution, check.last)):
+        self.buttons = {
+            name: widgets.Button(description=name)
+            for name in ("Hint", "Second hint", "Solution", "My last answer")
+        }
+        for button, show in zip(
+            self.buttons.values(), (check.hint, lambda: check.hint(2), check.solution, check.last)
+        ):
             button.on_click(lambda _, show=show: self._show(show()))
-        super().__init__([shown, widgets.HBox(list(self.buttons.values()), layout=widgets.Layout(flex_flow="row wrap")), self.more])
+        super().__init__(
+            [
+                shown,
+                widgets.HBox(list(self.buttons.values()), layout=widgets.Layout(flex_flow="row wrap")),
+                self.more,
+            ]
+        )
 
     def _show(self, text):
-        self.more.value = f"<pre style='font-family: monospace; white-space: pre-wrap'>{html.escape(text)}</pre>"
+        self.more.value = (
+            f"<pre style='font-family: monospace; white-space: pre-wrap'>{html.escape(text)}</pre>"
+        )
 
     def __repr__(self):
         return self.said
 
     def _ipython_display_(self):
         name = f"check_{self.check.exercise.name}"
-        ways = "" if self.verdict.kind == "right" else f"Hints: {name}.hint() and {name}.hint(2). Then {name}.solution()."
-        show_with_twin(self, [({"text/plain": f"{self.said}\n{ways}".strip(), "text/html": note(f"{paragraph(self.said, self.verdict.kind)}<p><code>{ways}</code></p>")}, {})])
+        ways = (
+            ""
+            if self.verdict.kind == "right"
+            else f"Hints: {name}.hint() and {name}.hint(2). Then {name}.solution()."
+        )
+        show_with_twin(
+            self,
+            [
+                (
+                    {
+                        "text/plain": f"{self.said}\n{ways}".strip(),
+                        "text/html": note(
+                            f"{paragraph(self.said, self.verdict.kind)}<p><code>{ways}</code></p>"
+                        ),
+                    },
+                    {},
+                )
+            ],
+        )
 
 
 def paragraph(text: str, kind: str) -> str:

@@ -19,8 +19,19 @@ from helpers.checks.exercises import Case, Exercise, Wrong
 
 __all__ = ["SECONDS", "Verdict", "judge", "occurring", "outcome"]
 
-SECONDS = 5.0           # a call that takes longer is stopped
-_NOTHING = {"RESUME", "COPY_FREE_VARS", "LOAD_CONST", "LOAD_SMALL_INT", "RETURN_VALUE", "RETURN_CONST", "NOP", "POP_TOP", "EXTENDED_ARG", "NOT_TAKEN"}
+SECONDS = 5.0  # a call that takes longer is stopped
+_NOTHING = {
+    "RESUME",
+    "COPY_FREE_VARS",
+    "LOAD_CONST",
+    "LOAD_SMALL_INT",
+    "RETURN_VALUE",
+    "RETURN_CONST",
+    "NOP",
+    "POP_TOP",
+    "EXTENDED_ARG",
+    "NOT_TAKEN",
+}
 
 
 @dataclass(frozen=True)
@@ -73,7 +84,10 @@ def judge(exercise: Exercise, answer: Callable, seconds: float = SECONDS) -> Ver
     the answer can harm nothing, and a change in them is noticed.
     """
     if not callable(answer) or isinstance(answer, type):
-        return Verdict("wrong", f"The check needs your function, and got {_kind(answer)}: hand over its name, without brackets.")
+        return Verdict(
+            "wrong",
+            f"The check needs your function, and got {_kind(answer)}: hand over its name, without brackets.",
+        )
     cases = exercise.cases()
     problem = _wrong_arguments(answer, list(cases[0].arguments))
     if problem:
@@ -85,28 +99,48 @@ def judge(exercise: Exercise, answer: Callable, seconds: float = SECONDS) -> Ver
             break
     verdict = _judge(exercise, answer, cases, outcomes)
     printed = outcomes[0].printed.rstrip()
-    return verdict if not printed else Verdict(verdict.kind, f"{verdict.text}\nYour function printed: {_cut(printed, 400)}", verdict.mistake)
+    return (
+        verdict
+        if not printed
+        else Verdict(
+            verdict.kind, f"{verdict.text}\nYour function printed: {_cut(printed, 400)}", verdict.mistake
+        )
+    )
 
 
 def _judge(exercise, answer, cases, outcomes):
     first = outcomes[0]
     if isinstance(first, _Result) and _is_nothing(first.value):
         if _is_empty(answer):
-            return Verdict("open", "Still open. Write your lines in place of the three dots, and run the cell again.")
-        return Verdict("wrong", f"Your function gives back None. Is there a line that begins with return? Expected: {exercise.returns}.")
+            return Verdict(
+                "open", "Still open. Write your lines in place of the three dots, and run the cell again."
+            )
+        return Verdict(
+            "wrong",
+            f"Your function gives back None. Is there a line that begins with return? Expected: {exercise.returns}.",
+        )
     if isinstance(outcomes[-1], _Failure) and outcomes[-1].kind == "TookTooLong":
-        return Verdict("wrong", f"Your function was stopped after {outcomes[-1].message} seconds. Does a loop in it never end?")
+        return Verdict(
+            "wrong",
+            f"Your function was stopped after {outcomes[-1].message} seconds. Does a loop in it never end?",
+        )
     if exercise.problem:
         return _judge_by_property(exercise, cases, outcomes)
     right = [outcome(exercise.right, case) for case in cases]
     if all(own.same_as(other) for own, other in zip(outcomes, right)):
         changed = next((own.changed for own in outcomes if own.changed), "")
         if changed:
-            return Verdict("wrong", f"The result is right, but your function changes its argument {changed} in place, and whoever called it finds other numbers there. Work on a new array: write a = a / 2, not a /= 2.", "changed in place")
+            return Verdict(
+                "wrong",
+                f"The result is right, but your function changes its argument {changed} in place, and whoever called it finds other numbers there. Work on a new array: write a = a / 2, not a /= 2.",
+                "changed in place",
+            )
         return Verdict("right", "Right, on every input that was tried.")
     named = _matching(exercise.known(), cases, outcomes)
-    if not named:                                                           # two at once, of those that change something here
-        named = _matching(exercise.pairs([wrong.name for wrong in occurring(exercise, exercise.known())]), cases, outcomes)
+    if not named:  # two at once, of those that change something here
+        named = _matching(
+            exercise.pairs([wrong.name for wrong in occurring(exercise, exercise.known())]), cases, outcomes
+        )
     if named:
         return _named(named, cases, outcomes, right)
     case, own, other = next(found for found in zip(cases, outcomes, right) if not found[1].same_as(found[2]))
@@ -118,10 +152,20 @@ def _judge_by_property(exercise, cases, outcomes):
         if isinstance(own, _Failure):
             return Verdict("wrong", _raised(own, case))
         if own.value is None or isinstance(own.value, str):
-            return Verdict("wrong", f"{own.value or 'Your function gives back None.'} Expected: {exercise.returns}.")
-        problem = "Give back one array, and not several." if isinstance(own.value, tuple) else exercise.problem(own.value, *case.arguments.values())
+            return Verdict(
+                "wrong", f"{own.value or 'Your function gives back None.'} Expected: {exercise.returns}."
+            )
+        problem = (
+            "Give back one array, and not several."
+            if isinstance(own.value, tuple)
+            else exercise.problem(own.value, *case.arguments.values())
+        )
         if problem or own.changed:
-            return Verdict("wrong", problem or f"The result is right, but your function changes its argument {own.changed} in place.")
+            return Verdict(
+                "wrong",
+                problem
+                or f"The result is right, but your function changes its argument {own.changed} in place.",
+            )
     return Verdict("right", "Right, on every input that was tried.")
 
 
@@ -129,12 +173,20 @@ def occurring(exercise: Exercise, wrongs: Iterable[Wrong]) -> list[Wrong]:
     """Those wrong answers that give something else than the right one on at least one case of an exercise."""
     cases = exercise.cases()
     right = [outcome(exercise.right, case) for case in cases]
-    return [wrong for wrong in wrongs if not all(outcome(wrong.answer, case).same_as(other) for case, other in zip(cases, right))]
+    return [
+        wrong
+        for wrong in wrongs
+        if not all(outcome(wrong.answer, case).same_as(other) for case, other in zip(cases, right))
+    ]
 
 
 def _matching(wrongs, cases, outcomes):
     """Those wrong answers that do on every case what was done."""
-    return [wrong for wrong in wrongs if all(own.same_as(outcome(wrong.answer, case)) for case, own in zip(cases, outcomes))]
+    return [
+        wrong
+        for wrong in wrongs
+        if all(own.same_as(outcome(wrong.answer, case)) for case, own in zip(cases, outcomes))
+    ]
 
 
 def outcome(function: Callable, case: Case, seconds: float | None = None) -> _Result | _Failure:
@@ -148,7 +200,13 @@ def outcome(function: Callable, case: Case, seconds: float | None = None) -> _Re
         return _Failure("TookTooLong", f"{seconds:g}")
     except (Exception, SystemExit) as error:
         return _Failure(type(error).__name__, str(error), _place(error, function), printed=printed.getvalue())
-    changed = [name for name, given in case.arguments.items() if not np.array_equal(given, arguments[name], equal_nan=isinstance(given, np.ndarray) and given.dtype.kind == "f")]
+    changed = [
+        name
+        for name, given in case.arguments.items()
+        if not np.array_equal(
+            given, arguments[name], equal_nan=isinstance(given, np.ndarray) and given.dtype.kind == "f"
+        )
+    ]
     return _Result(_as_numbers(value), changed[0] if changed else "", printed.getvalue())
 
 
@@ -161,11 +219,13 @@ def _time_limit(seconds):
     thread, lock, over = threading.get_ident(), threading.Lock(), threading.Event()
 
     def stop():
-        while not over.wait(0.2 if stopped else seconds):                  # again, for code that catches everything
+        while not over.wait(0.2 if stopped else seconds):  # again, for code that catches everything
             with lock:
                 if not over.is_set():
                     stopped.append(True)
-                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(TookTooLong))
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                        ctypes.c_ulong(thread), ctypes.py_object(TookTooLong)
+                    )
 
     stopped = []
     try:
@@ -178,10 +238,13 @@ def _time_limit(seconds):
     finally:
         with lock:
             over.set()
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)     # one that is on its way is called back
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(thread), None
+            )  # one that is on its way is called back
 
 
 # ---- what came back --------------------------------------------------------------------------------------------------
+
 
 def _as_numbers(value):
     """An array, a tuple of arrays, None, or a sentence about something else."""
@@ -197,14 +260,18 @@ def _as_numbers(value):
         array = np.asarray(value)
         if array.dtype.kind == "c":
             return "Your function gives back complex numbers."
-        return array if array.dtype.kind in "f" else array.astype(np.int64 if array.dtype.kind in "iub" else np.float64)
+        return (
+            array
+            if array.dtype.kind in "f"
+            else array.astype(np.int64 if array.dtype.kind in "iub" else np.float64)
+        )
     except (ValueError, TypeError):
         return f"Your function gives back {_kind(value)} that is no table of numbers: are its rows of different lengths?"
 
 
 def _close(own, other):
     if isinstance(other, tuple):
-        own = own if isinstance(own, tuple) or np.ndim(own) < 2 else tuple(own)     # a list of tables will do
+        own = own if isinstance(own, tuple) or np.ndim(own) < 2 else tuple(own)  # a list of tables will do
         return isinstance(own, tuple) and len(own) == len(other) and all(map(_close, own, other))
     if isinstance(own, tuple):
         return False
@@ -212,7 +279,13 @@ def _close(own, other):
         return isinstance(own, str) and isinstance(other, str) and own == other
     if own.shape != other.shape:
         return False
-    loose = 1e-3 if np.float16 in (own.dtype, other.dtype) else 1e-4 if np.float32 in (own.dtype, other.dtype) else 1e-6
+    loose = (
+        1e-3
+        if np.float16 in (own.dtype, other.dtype)
+        else 1e-4
+        if np.float32 in (own.dtype, other.dtype)
+        else 1e-6
+    )
     return np.allclose(own, other, rtol=loose, atol=loose, equal_nan=True)
 
 
@@ -233,7 +306,7 @@ def _wrong_arguments(answer, names):
         inspect.signature(answer).bind(*names)
     except TypeError:
         return f"Your function should take {len(names)} argument{'s' * (len(names) > 1)} ({', '.join(names)}), and takes {inspect.signature(answer)}."
-    except ValueError:                                                      # some built-in functions do not say
+    except ValueError:  # some built-in functions do not say
         pass
     return ""
 
@@ -246,12 +319,13 @@ _ADVICE = {
 
 # ---- sentences -------------------------------------------------------------------------------------------------------
 
+
 def _named(named, cases, outcomes, right):
     """The verdict on a known mistake, and on others that give the very same numbers."""
     case, own, other = next(found for found in zip(cases, outcomes, right) if not found[1].same_as(found[2]))
     mistake, others = " or ".join(wrong.name for wrong in named), "; ".join(wrong.name for wrong in named[1:])
     sentence = named[0].sentence.format(**case.sizes)
-    if isinstance(own, _Failure):                                           # many mistakes may end in one error: nothing is certain
+    if isinstance(own, _Failure):  # many mistakes may end in one error: nothing is certain
         also = f" The same error comes of: {others}." if others else ""
         return Verdict("wrong", f"{_raised(own, case)}\nA likely reason. {sentence}{also}", mistake)
     also = f" (The same comes of: {others}.)" if others else ""
@@ -302,7 +376,10 @@ def _row(numbers):
 
 
 def _shapes(case):
-    return ", ".join(f"{name} {x.shape}" if isinstance(x, np.ndarray) else f"{name} = {x}" for name, x in case.arguments.items())
+    return ", ".join(
+        f"{name} {x.shape}" if isinstance(x, np.ndarray) else f"{name} = {x}"
+        for name, x in case.arguments.items()
+    )
 
 
 def _place(error, function):

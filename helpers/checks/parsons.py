@@ -38,19 +38,60 @@ class Parsons(widgets.VBox):
         self.lines = dict(zip(string.ascii_uppercase, lines))
         earlier = [entry["code"] for entry in answers_to(name)]
         self.order: list[str] = [letter for letter in (earlier or [""])[-1] if letter in self.lines]
-        self.verdict = Verdict("open", "Nothing is checked yet." if not self.order else "These are the lines that you checked last.")
+        self.verdict = Verdict(
+            "open",
+            "Nothing is checked yet." if not self.order else "These are the lines that you checked last.",
+        )
         layout = widgets.Layout(width="auto", min_width="540px", flex="1 1 auto")
-        self.offered = widgets.Select(options=[], rows=len(lines), layout=layout, description="lines to choose from", style={"description_width": "0px"})
-        self.chosen = widgets.Select(options=[], rows=len(answer) + 2, layout=layout, description="your program", style={"description_width": "0px"})
+        self.offered = widgets.Select(
+            options=[],
+            rows=len(lines),
+            layout=layout,
+            description="lines to choose from",
+            style={"description_width": "0px"},
+        )
+        self.chosen = widgets.Select(
+            options=[],
+            rows=len(answer) + 2,
+            layout=layout,
+            description="your program",
+            style={"description_width": "0px"},
+        )
         for box in (self.offered, self.chosen):
             box.add_class("tm-code")
-        self.buttons = {name: widgets.Button(description=name, layout=widgets.Layout(width="auto")) for name in ("Add", "Take out", "Up", "Down", "Check", "Solution")}
-        for button, do in zip(self.buttons.values(), (self._add, self._take_out, lambda: self._move(-1), lambda: self._move(1), self.check, self._solve)):
+        self.buttons = {
+            name: widgets.Button(description=name, layout=widgets.Layout(width="auto"))
+            for name in ("Add", "Take out", "Up", "Down", "Check", "Solution")
+        }
+        for button, do in zip(
+            self.buttons.values(),
+            (
+                self._add,
+                self._take_out,
+                lambda: self._move(-1),
+                lambda: self._move(1),
+                self.check,
+                self._solve,
+            ),
+        ):
             button.on_click(lambda _, do=do: do())
         self.status = widgets.HTML()
-        style = widgets.HTML("<style>.tm-code select { font-family: monospace; font-size: 13px; } .tm-code > label { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); padding: 0; }</style>")
-        super().__init__([style, widgets.HTML("<b>Lines to choose from</b>"), self.offered, self._row("Add"),
-                          widgets.HTML(f"<b>Your program</b> <code>{html.escape(head)}</code>"), self.chosen, self._row("Take out", "Up", "Down", "Check", "Solution"), self.status, ControlAid()])
+        style = widgets.HTML(
+            "<style>.tm-code select { font-family: monospace; font-size: 13px; } .tm-code > label { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); padding: 0; }</style>"
+        )
+        super().__init__(
+            [
+                style,
+                widgets.HTML("<b>Lines to choose from</b>"),
+                self.offered,
+                self._row("Add"),
+                widgets.HTML(f"<b>Your program</b> <code>{html.escape(head)}</code>"),
+                self.chosen,
+                self._row("Take out", "Up", "Down", "Check", "Solution"),
+                self.status,
+                ControlAid(),
+            ]
+        )
         self._show()
 
     def _row(self, *names):
@@ -61,16 +102,28 @@ class Parsons(widgets.VBox):
         letters = letters.replace(" ", "").upper()
         unknown = [letter for letter in letters if letter not in self.lines]
         if unknown or len(set(letters)) < len(letters):
-            raise ValueError(f"the lines have the letters {''.join(self.lines)}, each at most once, and got {letters!r}")
+            raise ValueError(
+                f"the lines have the letters {''.join(self.lines)}, each at most once, and got {letters!r}"
+            )
         self.order = list(letters)
         self.check()
         return self
 
     def check(self) -> None:
         """Run the program, and say what came out."""
-        self.verdict = self._judge() if self.order else Verdict("open", "There are no lines in your program yet.")
+        self.verdict = (
+            self._judge() if self.order else Verdict("open", "There are no lines in your program yet.")
+        )
         if self.order:
-            memory.keep("answers", {"exercise": self.name, "kind": self.verdict.kind, "mistake": self.verdict.mistake, "code": "".join(self.order)})
+            memory.keep(
+                "answers",
+                {
+                    "exercise": self.name,
+                    "kind": self.verdict.kind,
+                    "mistake": self.verdict.mistake,
+                    "code": "".join(self.order),
+                },
+            )
         self._show()
 
     def program(self) -> str:
@@ -78,8 +131,13 @@ class Parsons(widgets.VBox):
 
     def _judge(self):
         file, space = "<your program>", {"np": np, "softmax": softmax}
-        linecache.cache[file] = (0, None, [line + "\n" for line in self.program().splitlines()], file)    # so that an error can show its line
-        exec(compile(self.program(), file, "exec"), space)                  # the lines are the puzzle's own
+        linecache.cache[file] = (
+            0,
+            None,
+            [line + "\n" for line in self.program().splitlines()],
+            file,
+        )  # so that an error can show its line
+        exec(compile(self.program(), file, "exec"), space)  # the lines are the puzzle's own
         return judge(self.solves, space[self.head.removeprefix("def ").partition("(")[0]])
 
     def _add(self):
@@ -117,7 +175,10 @@ class Parsons(widgets.VBox):
         return [(f"{letter}  {self.lines[letter]}", letter) for letter in letters]
 
     def _as_text(self):
-        lines = ["Lines to choose from:", *(f"  {letter}  {line}" for letter, line in self.lines.items() if letter not in self.order)]
+        lines = [
+            "Lines to choose from:",
+            *(f"  {letter}  {line}" for letter, line in self.lines.items() if letter not in self.order),
+        ]
         return "\n".join([*lines, "Your program:", self.program(), self.verdict.text])
 
     def __repr__(self):
@@ -125,26 +186,45 @@ class Parsons(widgets.VBox):
 
     def _ipython_display_(self):
         text = self._as_text()
-        show_with_twin(self, [({"text/plain": text, "text/html": note(f"<pre style='font-family: monospace; white-space: pre-wrap'>{html.escape(text)}</pre><p>Run the cell to put the lines into order.</p>")}, {})])
+        show_with_twin(
+            self,
+            [
+                (
+                    {
+                        "text/plain": text,
+                        "text/html": note(
+                            f"<pre style='font-family: monospace; white-space: pre-wrap'>{html.escape(text)}</pre><p>Run the cell to put the lines into order.</p>"
+                        ),
+                    },
+                    {},
+                )
+            ],
+        )
 
 
 def multi_head_puzzle() -> Parsons:
     """Multi-head attention in pieces, between lines that belong to known mistakes."""
-    return Parsons("multi_head_puzzle", "multi_head", "def my_multi_head(x, w_q, w_k, w_v, w_o, n_heads):", [
-        "found = found.swapaxes(0, 1)",
-        "scores = q @ k",
-        "q, k, v = (part.reshape(len(x), n_heads, -1) for part in (q, k, v))",
-        "weights = softmax(scores, axis=-2)",
-        "return found @ w_o",
-        "scores = scores / np.sqrt(x.shape[-1])",
-        "q, k, v = x @ w_q, x @ w_k, x @ w_v",
-        "found = weights @ v",
-        "q, k, v = (part.reshape(n_heads, len(x), -1) for part in (q, k, v))",
-        "weights = softmax(scores)",
-        "scores = q @ k.swapaxes(-1, -2)",
-        "found = found.mean(axis=0)",
-        "q, k, v = (part.swapaxes(0, 1) for part in (q, k, v))",
-        "found = found.reshape(len(x), -1)",
-        "scores = scores / np.sqrt(q.shape[-1])",
-        "return found",
-    ], answer="GCMKOJHANE")
+    return Parsons(
+        "multi_head_puzzle",
+        "multi_head",
+        "def my_multi_head(x, w_q, w_k, w_v, w_o, n_heads):",
+        [
+            "found = found.swapaxes(0, 1)",
+            "scores = q @ k",
+            "q, k, v = (part.reshape(len(x), n_heads, -1) for part in (q, k, v))",
+            "weights = softmax(scores, axis=-2)",
+            "return found @ w_o",
+            "scores = scores / np.sqrt(x.shape[-1])",
+            "q, k, v = x @ w_q, x @ w_k, x @ w_v",
+            "found = weights @ v",
+            "q, k, v = (part.reshape(n_heads, len(x), -1) for part in (q, k, v))",
+            "weights = softmax(scores)",
+            "scores = q @ k.swapaxes(-1, -2)",
+            "found = found.mean(axis=0)",
+            "q, k, v = (part.swapaxes(0, 1) for part in (q, k, v))",
+            "found = found.reshape(len(x), -1)",
+            "scores = scores / np.sqrt(q.shape[-1])",
+            "return found",
+        ],
+        answer="GCMKOJHANE",
+    )

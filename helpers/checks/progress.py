@@ -12,7 +12,7 @@ from helpers.twins import note, show_with_twin
 
 __all__ = ["Progress"]
 
-PUZZLES = {"multi_head_puzzle": "04"}                                       # name, and the notebook it stands in
+PUZZLES = {"multi_head_puzzle": "04"}  # name, and the notebook it stands in
 
 
 class Progress(widgets.VBox):
@@ -26,16 +26,34 @@ class Progress(widgets.VBox):
 
     def look(self) -> None:
         """Read the learner's files again."""
-        answers, guesses = memory.kept("answers"), {str(entry.get("name")) for entry in memory.kept("guesses")}
-        self.rows = [("notebook", "exercises", "recall", "predictions"), *(self._row(notebook, answers, guesses) for notebook in _notebooks())]
+        answers, guesses = (
+            memory.kept("answers"),
+            {str(entry.get("name")) for entry in memory.kept("guesses")},
+        )
+        self.rows = [
+            ("notebook", "exercises", "recall", "predictions"),
+            *(self._row(notebook, answers, guesses) for notebook in _notebooks()),
+        ]
         self.table.value = self._as_html()
 
     def _row(self, notebook, answers, guesses):
         states = [f"{name} {self._state(name, answers)}" for name in _exercises(notebook)]
         questions = [entry["name"] for entry in examples.recall(notebook)]
-        first = {name: next((entry.get("right") for entry in answers if entry.get("question") == name), None) for name in questions}
-        recall = f"{sum(right is not None for right in first.values())} of {len(questions)} answered, {sum(map(bool, first.values()))} right at once" if questions else "none"
-        return notebook, ", ".join(states), recall, f"{sum(name.startswith(notebook) for name in guesses)} recorded"
+        first = {
+            name: next((entry.get("right") for entry in answers if entry.get("question") == name), None)
+            for name in questions
+        }
+        recall = (
+            f"{sum(right is not None for right in first.values())} of {len(questions)} answered, {sum(map(bool, first.values()))} right at once"
+            if questions
+            else "none"
+        )
+        return (
+            notebook,
+            ", ".join(states),
+            recall,
+            f"{sum(name.startswith(notebook) for name in guesses)} recorded",
+        )
 
     @staticmethod
     def _state(name, answers):
@@ -44,7 +62,9 @@ class Progress(widgets.VBox):
 
     def _as_text(self):
         widths = [max(len(row[i]) for row in self.rows) for i in range(4)]
-        return "\n".join("  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in self.rows)
+        return "\n".join(
+            "  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in self.rows
+        )
 
     def __repr__(self):
         return self._as_text()
@@ -55,7 +75,13 @@ class Progress(widgets.VBox):
         for row in cells[1:]:
             for state, mark in marks.items():
                 row[1] = row[1].replace(f" {state}", f"&nbsp;{mark}")
-        lines = ["".join(f"<{tag} style='text-align: left; vertical-align: top; padding: 2px 12px 2px 0'>{text}</{tag}>" for text in row) for tag, row in zip(["th", *["td"] * len(cells)], cells)]
+        lines = [
+            "".join(
+                f"<{tag} style='text-align: left; vertical-align: top; padding: 2px 12px 2px 0'>{text}</{tag}>"
+                for text in row
+            )
+            for tag, row in zip(["th", *["td"] * len(cells)], cells)
+        ]
         return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
     def _ipython_display_(self):
@@ -67,4 +93,6 @@ def _notebooks():
 
 
 def _exercises(notebook):
-    return [name for name, exercise in EXERCISES.items() if exercise.notebook == notebook] + [name for name, where in PUZZLES.items() if where == notebook]
+    return [name for name, exercise in EXERCISES.items() if exercise.notebook == notebook] + [
+        name for name, where in PUZZLES.items() if where == notebook
+    ]

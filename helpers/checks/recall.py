@@ -22,11 +22,20 @@ class Question(widgets.VBox):
 
     def __init__(self, entry: dict, number: int = 1):
         self.entry, self.reasons = entry, {option["text"]: option for option in entry["options"]}
-        self.choice = widgets.RadioButtons(options=list(self.reasons), value=None, layout=widgets.Layout(width="auto"))
+        self.choice = widgets.RadioButtons(
+            options=list(self.reasons), value=None, layout=widgets.Layout(width="auto")
+        )
         self.button = widgets.Button(description="This is it")
         self.button.on_click(lambda _: self.answer(self.choice.value))
         self.status = widgets.HTML()
-        super().__init__([widgets.HTML(f"<b>{number}. {html.escape(entry['question'])}</b>"), self.choice, self.button, self.status])
+        super().__init__(
+            [
+                widgets.HTML(f"<b>{number}. {html.escape(entry['question'])}</b>"),
+                self.choice,
+                self.button,
+                self.status,
+            ]
+        )
         if self.first is not None:
             self.status.value = paragraph(f"Your first answer was: {self.first}.", "open")
 
@@ -37,7 +46,14 @@ class Question(widgets.VBox):
     @property
     def first(self) -> str | None:
         """The answer that was recorded first, or None."""
-        return next((entry["answer"] for entry in memory.kept("answers") if entry.get("question") == self.entry["name"] and "answer" in entry), None)
+        return next(
+            (
+                entry["answer"]
+                for entry in memory.kept("answers")
+                if entry.get("question") == self.entry["name"] and "answer" in entry
+            ),
+            None,
+        )
 
     def answer(self, text: str | None) -> None:
         """Record one of the options, and say why it is right or not."""
@@ -46,7 +62,10 @@ class Question(widgets.VBox):
             return
         right = text == self.right
         problem = memory.keep("answers", {"question": self.entry["name"], "answer": text, "right": right})
-        self.status.value = paragraph(f"{'Right.' if right else 'Not this one.'} {self.reasons[text]['reason']} {problem}".strip(), "right" if right else "wrong")
+        self.status.value = paragraph(
+            f"{'Right.' if right else 'Not this one.'} {self.reasons[text]['reason']} {problem}".strip(),
+            "right" if right else "wrong",
+        )
 
 
 class Recall(widgets.VBox):
@@ -56,16 +75,26 @@ class Recall(widgets.VBox):
     """
 
     def __init__(self, notebook: str):
-        self.questions = [Question(entry, number) for number, entry in enumerate(examples.recall(notebook), 1)]
+        self.questions = [
+            Question(entry, number) for number, entry in enumerate(examples.recall(notebook), 1)
+        ]
         super().__init__([*self.questions, ControlAid()])
 
     def _ipython_display_(self):
-        text = "\n".join(f"{number}. {question.entry['question']}" + "".join(f"\n   ( ) {option}" for option in question.reasons)
-                         for number, question in enumerate(self.questions, 1))
-        show_with_twin(self, [({"text/plain": text, "text/html": note("".join(map(_static, self.questions)))}, {})])
+        text = "\n".join(
+            f"{number}. {question.entry['question']}"
+            + "".join(f"\n   ( ) {option}" for option in question.reasons)
+            for number, question in enumerate(self.questions, 1)
+        )
+        show_with_twin(
+            self, [({"text/plain": text, "text/html": note("".join(map(_static, self.questions)))}, {})]
+        )
 
 
 def _static(question):
     options = "".join(f"<li>{html.escape(text)}</li>" for text in question.reasons)
-    reasons = "".join(f"<li>{'<b>Right.</b> ' if option.get('right') else ''}<i>{html.escape(text)}</i>: {html.escape(option['reason'])}</li>" for text, option in question.reasons.items())
+    reasons = "".join(
+        f"<li>{'<b>Right.</b> ' if option.get('right') else ''}<i>{html.escape(text)}</i>: {html.escape(option['reason'])}</li>"
+        for text, option in question.reasons.items()
+    )
     return f"<p><b>{html.escape(question.entry['question'])}</b></p><ul>{options}</ul><details><summary>The answer, with reasons</summary><ul>{reasons}</ul></details>"

@@ -90,9 +90,9 @@ def my_shares(weights):
 
 
 def my_other_row(row, values):
-    centred = np.vstack([values.T, np.ones(len(row))])      # these sums must stay: the output, and 1
-    free = np.linalg.svd(centred)[2][-1]                    # a direction that changes neither
-    step = 0.5 * (row / np.abs(free)).min()                 # small enough that no weight gets negative
+    centred = np.vstack([values.T, np.ones(len(row))])  # these sums must stay: the output, and 1
+    free = np.linalg.svd(centred)[2][-1]  # a direction that changes neither
+    step = 0.5 * (row / np.abs(free)).min()  # small enough that no weight gets negative
     return row + step * free
 
 

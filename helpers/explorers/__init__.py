@@ -14,4 +14,18 @@ from helpers.explorers.score_bench import ScoreBench
 from helpers.explorers.shape_theatre import ShapeTheatre
 from helpers.explorers.training_scrubber import TrainingScrubber
 
-__all__ = ["BudgetBench", "BugZoo", "DotProductGrid", "HeadExplorer", "HeadMap", "HeadSweep", "HeadSwitch", "MaskPainter", "Race", "RowFollower", "ScoreBench", "ShapeTheatre", "TrainingScrubber"]
+__all__ = [
+    "BudgetBench",
+    "BugZoo",
+    "DotProductGrid",
+    "HeadExplorer",
+    "HeadMap",
+    "HeadSweep",
+    "HeadSwitch",
+    "MaskPainter",
+    "Race",
+    "RowFollower",
+    "ScoreBench",
+    "ShapeTheatre",
+    "TrainingScrubber",
+]

@@ -20,7 +20,7 @@ from helpers.twins import note
 __all__ = ["BugZoo", "Exhibit"]
 
 PADDING = "[pad]"
-D_K = 16                        # of the random head
+D_K = 16  # of the random head
 PLACES = "The merged output, whose value stands in each head's place:"
 
 
@@ -33,7 +33,7 @@ class Exhibit:
     def __init__(self, bug: dict, number: int):
         self.bug, self.number, self.right_answer = bug, number, bug["name"]
         mistake = [mistake for mistake in MISTAKES if mistake.name == bug["mistake"]]
-        self.steps = steps_with(*mistake)                                   # none: the plain softmax is the bug
+        self.steps = steps_with(*mistake)  # none: the plain softmax is the bug
         self.words = list(bug.get("words", examples.thinking_machines().words))
 
     def queries_and_keys(self, steps, x=None):
@@ -41,7 +41,11 @@ class Exhibit:
         if self.bug["input"] == "random":
             return np.random.default_rng(6).standard_normal((2, 1, len(self.words), D_K))
         if self.bug["input"] == "hand-made":
-            layer, x, shown = examples.hand_made(8), examples.embed(self.words), [examples.HAND_MADE.index(job) for job in self.bug["jobs"]]
+            layer, x, shown = (
+                examples.hand_made(8),
+                examples.embed(self.words),
+                [examples.HAND_MADE.index(job) for job in self.bug["jobs"]],
+            )
         else:
             example = examples.thinking_machines()
             layer, x, shown = example.attention, example.x if x is None else x, slice(None)
@@ -50,15 +54,21 @@ class Exhibit:
 
     def wrong_weights(self, x=None) -> np.ndarray:
         """What the values are really weighted by: (n_heads, n, n). With the identity as values, it is the output."""
-        with np.errstate(invalid="ignore"):                                 # 0 / 0 in a row that may look at nothing
-            return attention(self.steps, *self.queries_and_keys(self.steps, x), np.eye(len(self.words)), self.mask)
+        with np.errstate(invalid="ignore"):  # 0 / 0 in a row that may look at nothing
+            return attention(
+                self.steps, *self.queries_and_keys(self.steps, x), np.eye(len(self.words)), self.mask
+            )
 
     @cached_property
     def mask(self) -> np.ndarray | None:
         """(n, n), True = may attend."""
         n, name = len(self.words), self.bug["mask"]
         causal = causal_mask(n) if "causal" in name else np.ones((n, n), dtype=bool)
-        return None if name == "none" else causal & ([word != PADDING for word in self.words] if "padding" in name else True)
+        return (
+            None
+            if name == "none"
+            else causal & ([word != PADDING for word in self.words] if "padding" in name else True)
+        )
 
     @cached_property
     def wrong(self) -> list[figures.Panel]:
@@ -73,7 +83,9 @@ class Exhibit:
 
     def merged(self, steps) -> np.ndarray:
         """Whose value stands in each head's place of the merged output: (n, n_heads), numbers of words."""
-        places = np.arange(len(self.words), dtype=float)[:, None]           # one number a value: the word it belongs to
+        places = np.arange(len(self.words), dtype=float)[
+            :, None
+        ]  # one number a value: the word it belongs to
         return steps["merge"](attention(steps, *self.queries_and_keys(steps), places)).round()
 
     def unchanged(self) -> list[int]:
@@ -87,18 +99,28 @@ class Exhibit:
         """What can be read off without a diagnosis."""
         first = self.wrong[0]
         rows, columns = first.cells.sum(axis=-1), first.cells.sum(axis=-2)
-        said = [f"{first.title}: row sums {_listed(rows)}; column sums {_listed(columns)}; first row {_listed(first.cells[0], 3)}."]
+        said = [
+            f"{first.title}: row sums {_listed(rows)}; column sums {_listed(columns)}; first row {_listed(first.cells[0], 3)}."
+        ]
         clue = self.bug.get("clue")
         if clue == "scores":
             queries, keys = self.queries_and_keys(RIGHT)
-            said.append(f"Raw scores q·k of this row: {_listed(queries[0, 0] @ keys[0].T, 0)}; d_k = {keys.shape[-1]}.")
+            said.append(
+                f"Raw scores q·k of this row: {_listed(queries[0, 0] @ keys[0].T, 0)}; d_k = {keys.shape[-1]}."
+            )
         if clue == "change":
-            said.append(f"With other numbers for {self.words[1]}, the heads {', '.join(map(str, self.unchanged()))} keep every weight; the others change.")
+            said.append(
+                f"With other numbers for {self.words[1]}, the heads {', '.join(map(str, self.unchanged()))} keep every weight; the others change."
+            )
         return "\n".join(said)
 
     def places(self, steps) -> list[list[str]]:
         """For each word, the words whose values stand side by side in its row of the output; empty if not asked for."""
-        return [[self.words[int(i)] for i in row] for row in self.merged(steps)] if self.bug.get("clue") == "merged" else []
+        return (
+            [[self.words[int(i)] for i in row] for row in self.merged(steps)]
+            if self.bug.get("clue") == "merged"
+            else []
+        )
 
     def _titles(self):
         if self.bug["input"] == "hand-made":
@@ -120,16 +142,35 @@ class BugZoo(Explorer):
     def __init__(self, bug: int = 1, **layout):
         self.exhibits = _exhibits()
         self.bug = slider("bug", range(1, len(self.exhibits) + 1), bug)
-        self.question, self.numbers_line, self.places_view, self.verdict, self.score = (widgets.HTML() for _ in range(5))
+        self.question, self.numbers_line, self.places_view, self.verdict, self.score = (
+            widgets.HTML() for _ in range(5)
+        )
         self.wrong_map, self.right_map = HeadMap(cell_size=40), HeadMap(cell_size=40)
         self.choice = widgets.RadioButtons(options=[""], layout=widgets.Layout(width="auto"))
         self.button = widgets.Button(description="This is it")
         self.button.on_click(lambda _: self.answer(self.choice.value))
         self.bug.observe(lambda _: self._show(), "value")
-        self._wrong_box, self._right_box = (widgets.VBox([head_map], layout=widgets.Layout(flex="1 1 420px", min_width="300px")) for head_map in (self.wrong_map, self.right_map))
-        maps = widgets.HBox([self._wrong_box, self._right_box], layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start"))
-        super().__init__([widgets.HBox([self.bug, self.score], layout=widgets.Layout(flex_flow="row wrap")), self.question, maps, self.numbers_line, self.places_view,
-                          self.choice, self.button, self.verdict], **layout)
+        self._wrong_box, self._right_box = (
+            widgets.VBox([head_map], layout=widgets.Layout(flex="1 1 420px", min_width="300px"))
+            for head_map in (self.wrong_map, self.right_map)
+        )
+        maps = widgets.HBox(
+            [self._wrong_box, self._right_box],
+            layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start"),
+        )
+        super().__init__(
+            [
+                widgets.HBox([self.bug, self.score], layout=widgets.Layout(flex_flow="row wrap")),
+                self.question,
+                maps,
+                self.numbers_line,
+                self.places_view,
+                self.choice,
+                self.button,
+                self.verdict,
+            ],
+            **layout,
+        )
         self._show()
 
     @property
@@ -141,7 +182,9 @@ class BugZoo(Explorer):
         found: dict[str, dict] = {}
         for entry in memory.kept("answers"):
             if isinstance(entry.get("zoo"), str) and isinstance(entry.get("answer"), str):
-                found.setdefault(entry["zoo"], {"answer": entry["answer"], "right": entry.get("right") is True})
+                found.setdefault(
+                    entry["zoo"], {"answer": entry["answer"], "right": entry.get("right") is True}
+                )
         return found
 
     def answer(self, option: str | None) -> None:
@@ -158,16 +201,35 @@ class BugZoo(Explorer):
         exhibit = self.exhibit
         known = exhibit.right_answer in self.first_answers()
         panels = exhibit.wrong + (exhibit.right if known else [])
-        said = [f"Bug {exhibit.number}. {exhibit.bug['question']}", exhibit.numbers(), *_as_lines(exhibit.words, exhibit.places(exhibit.steps))]
-        said += [f"  ( ) {option}" for option in exhibit.bug["options"]] + ([f"It is this: {exhibit.right_answer}."] if known else [])
+        said = [
+            f"Bug {exhibit.number}. {exhibit.bug['question']}",
+            exhibit.numbers(),
+            *_as_lines(exhibit.words, exhibit.places(exhibit.steps)),
+        ]
+        said += [f"  ( ) {option}" for option in exhibit.bug["options"]] + (
+            [f"It is this: {exhibit.right_answer}."] if known else []
+        )
         drawn = _drawn([(panel, exhibit.words) for panel in panels], per_line=4)
-        return figures.Picture(drawn, f"Maps of weights of bug {exhibit.number}, rows are queries. {exhibit.numbers()}", "\n".join(said))
+        return figures.Picture(
+            drawn,
+            f"Maps of weights of bug {exhibit.number}, rows are queries. {exhibit.numbers()}",
+            "\n".join(said),
+        )
 
     def gallery(self) -> figures.Picture:
         """The first map of every bug, with its sums, and no answer."""
         drawn = _drawn([(exhibit.wrong[0], exhibit.words) for exhibit in self.exhibits], per_line=4)
-        lines = [line for exhibit in self.exhibits for line in (exhibit.numbers().replace("\n", "\n  "), *_as_lines(exhibit.words, exhibit.places(exhibit.steps)))]
-        alt = f"The first map of each of {len(self.exhibits)} bugs, rows are queries. " + " ".join(exhibit.numbers() for exhibit in self.exhibits)
+        lines = [
+            line
+            for exhibit in self.exhibits
+            for line in (
+                exhibit.numbers().replace("\n", "\n  "),
+                *_as_lines(exhibit.words, exhibit.places(exhibit.steps)),
+            )
+        ]
+        alt = f"The first map of each of {len(self.exhibits)} bugs, rows are queries. " + " ".join(
+            exhibit.numbers() for exhibit in self.exhibits
+        )
         return figures.Picture(drawn, alt, "\n".join(lines))
 
     def _twin(self):
@@ -177,9 +239,18 @@ class BugZoo(Explorer):
         for exhibit in self.exhibits:
             places = _table(PLACES, exhibit.words, exhibit.places(exhibit.steps))
             options = "".join(f"<li>{html.escape(option)}</li>" for option in exhibit.bug["options"])
-            entries.append(f"<p><b>Bug {exhibit.number}.</b> {html.escape(exhibit.bug['question'])}<br>{html.escape(exhibit.numbers())}</p>{places}<ul>{options}</ul>"
-                           f"<details><summary>The answer to bug {exhibit.number}</summary>{_answer(exhibit)}</details>")
-        yield {"text/html": note(f"{in_words(picture, 'In words and numbers.')}<details><summary>The questions and answers. Run the cell to answer them here.</summary>{''.join(entries)}</details>")}, {}
+            entries.append(
+                f"<p><b>Bug {exhibit.number}.</b> {html.escape(exhibit.bug['question'])}<br>{html.escape(exhibit.numbers())}</p>{places}<ul>{options}</ul>"
+                f"<details><summary>The answer to bug {exhibit.number}</summary>{_answer(exhibit)}</details>"
+            )
+        yield (
+            {
+                "text/html": note(
+                    f"{in_words(picture, 'In words and numbers.')}<details><summary>The questions and answers. Run the cell to answer them here.</summary>{''.join(entries)}</details>"
+                )
+            },
+            {},
+        )
 
     def _show(self):
         """The wrong map and the question, and what was answered before."""
@@ -187,9 +258,15 @@ class BugZoo(Explorer):
         self.question.value = f"<b>Bug {exhibit.number}.</b> {html.escape(exhibit.bug['question'])}"
         self.numbers_line.value = "".join(sentence_line(line) for line in exhibit.numbers().split("\n"))
         self.places_view.value = self._tables(exhibit.steps)
-        self.wrong_map.show(exhibit.wrong, words, words, note="Rows are queries, columns are keys.", description=f"Bug {exhibit.number}. {exhibit.numbers()}")
+        self.wrong_map.show(
+            exhibit.wrong,
+            words,
+            words,
+            note="Rows are queries, columns are keys.",
+            description=f"Bug {exhibit.number}. {exhibit.numbers()}",
+        )
         self.choice.options = list(exhibit.bug["options"])
-        self.choice.value = None                                            # or the first option would stand there as chosen
+        self.choice.value = None  # or the first option would stand there as chosen
         self.verdict.value, self._right_box.layout.display = "", "none"
         earlier = self.first_answers().get(exhibit.right_answer)
         if earlier and earlier["answer"] in exhibit.bug["options"]:
@@ -199,10 +276,20 @@ class BugZoo(Explorer):
     def _reveal(self, option: str, more: str = ""):
         exhibit, words = self.exhibit, self.exhibit.words
         right = option == exhibit.right_answer
-        reason = "" if right else sentence_line(f"Not this one: {option}. {exhibit.bug['options'][option]}", "#b91c1c")
+        reason = (
+            ""
+            if right
+            else sentence_line(f"Not this one: {option}. {exhibit.bug['options'][option]}", "#b91c1c")
+        )
         self.verdict.value = f'<div role="status" style="line-height:1.4">{reason}{"<b>Right.</b> " if right else ""}{_answer(exhibit)}{sentence_line(more)}</div>'
         self.places_view.value = self._tables(exhibit.steps, RIGHT)
-        self.right_map.show(exhibit.right, words, words, note=figures.row_sum_note(exhibit.right), description=f"The right maps. {figures.weights_alt(exhibit.right, words, words)}")
+        self.right_map.show(
+            exhibit.right,
+            words,
+            words,
+            note=figures.row_sum_note(exhibit.right),
+            description=f"The right maps. {figures.weights_alt(exhibit.right, words, words)}",
+        )
         self._right_box.layout.display = ""
         self._count()
 
@@ -210,12 +297,19 @@ class BugZoo(Explorer):
         first = self.first_answers()
         answers = [first.get(exhibit.right_answer) for exhibit in self.exhibits]
         given = [answer for answer in answers if answer]
-        right = f"{sum(answer['right'] for answer in given)} of {len(given)} right at the first try; " if given else ""
+        right = (
+            f"{sum(answer['right'] for answer in given)} of {len(given)} right at the first try; "
+            if given
+            else ""
+        )
         self.score.value = sentence_line(f"{right}{len(answers) - len(given)} to go.")
 
     def _tables(self, *all_steps) -> str:
         exhibit = self.exhibit
-        tables = [_table(title, exhibit.words, exhibit.places(steps)) for title, steps in zip((PLACES, "The same, rightly merged:"), all_steps)]
+        tables = [
+            _table(title, exhibit.words, exhibit.places(steps))
+            for title, steps in zip((PLACES, "The same, rightly merged:"), all_steps)
+        ]
         return f'<div style="display:flex;flex-wrap:wrap;align-items:flex-start;line-height:1.4">{"".join(tables)}</div>'
 
 
@@ -223,7 +317,10 @@ def _answer(exhibit: Exhibit) -> str:
     """The right name, why, what shows it, and where it happened, as HTML."""
     bug = exhibit.bug
     name = html.escape(exhibit.right_answer[:1].upper() + exhibit.right_answer[1:])
-    threads = "".join(f'<li><a style="text-decoration:underline" href="{html.escape(url)}" target="_blank" rel="noopener">{html.escape(_label(url))}</a>: {html.escape(said)}</li>' for url, said in bug["threads"])
+    threads = "".join(
+        f'<li><a style="text-decoration:underline" href="{html.escape(url)}" target="_blank" rel="noopener">{html.escape(_label(url))}</a>: {html.escape(said)}</li>'
+        for url, said in bug["threads"]
+    )
     return f"<p><b>{name}.</b> {html.escape(bug['options'][exhibit.right_answer])}</p><p>What shows it: {html.escape(bug['shown_by'])}</p><p>Where it happened, or was asked:</p><ul>{threads}</ul>"
 
 
@@ -242,8 +339,12 @@ def _table(title: str, words, places) -> str:
     if not places:
         return ""
     head = "".join(f'<th scope="col" style="padding:0 8px">head {i}</th>' for i in range(len(places[0])))
-    rows = "".join(f'<tr><th scope="row" style="text-align:left">{html.escape(word)}</th>' + "".join(f'<td style="padding:0 8px">{html.escape(place)}</td>' for place in row) + "</tr>"
-                   for word, row in zip(words, places))
+    rows = "".join(
+        f'<tr><th scope="row" style="text-align:left">{html.escape(word)}</th>'
+        + "".join(f'<td style="padding:0 8px">{html.escape(place)}</td>' for place in row)
+        + "</tr>"
+        for word, row in zip(words, places)
+    )
     return f'<table style="margin-right:24px"><caption style="text-align:left;white-space:nowrap">{html.escape(title)}</caption><tr><td></td>{head}</tr>{rows}</table>'
 
 
@@ -253,7 +354,9 @@ def _listed(numbers, digits=2) -> str:
 
 def _panel(title, cells) -> figures.Panel:
     """A map without the demand that its rows sum to 1."""
-    labels = None if np.isfinite(cells).all() else [[f"{value:.2f}" for value in row] for row in cells]     # nan has to be written
+    labels = (
+        None if np.isfinite(cells).all() else [[f"{value:.2f}" for value in row] for row in cells]
+    )  # nan has to be written
     return figures.Panel(title, cells, labels=labels)
 
 
@@ -261,12 +364,24 @@ def _drawn(panels, per_line: int) -> Figure:
     """Maps of different sizes, with words and without numbers where they are many."""
     lines = math.ceil(len(panels) / per_line)
     figure = Figure(figsize=(9.2, 2.5 * lines + 0.2), layout="constrained")
-    for axes, panel in zip(figure.subplots(lines, per_line, squeeze=False).flat, [*panels, *[None] * (lines * per_line - len(panels))]):
+    for axes, panel in zip(
+        figure.subplots(lines, per_line, squeeze=False).flat,
+        [*panels, *[None] * (lines * per_line - len(panels))],
+    ):
         if panel is None:
             axes.set_axis_off()
             continue
         figures.draw_panel(axes, panel[0], panel[1], panel[1], "", "", numbers=False)
-        for i, j in np.ndindex(panel[0].cells.shape):                       # smaller than draw_panel writes them, so that ten maps fit
-            axes.text(j, i, figures.cell_text(panel[0], i, j), ha="center", va="center", fontsize=9 if len(panel[1]) < 4 else 6,
-                      color="white" if panel[0].cells[i, j] < 0.6 else "black")
+        for i, j in np.ndindex(
+            panel[0].cells.shape
+        ):  # smaller than draw_panel writes them, so that ten maps fit
+            axes.text(
+                j,
+                i,
+                figures.cell_text(panel[0], i, j),
+                ha="center",
+                va="center",
+                fontsize=9 if len(panel[1]) < 4 else 6,
+                color="white" if panel[0].cells[i, j] < 0.6 else "black",
+            )
     return figure

@@ -21,13 +21,26 @@ class DotProductGrid(Explorer):
     def __init__(self, query, key, **layout):
         self.start_query, self.start_key = np.array(query, dtype=float), np.array(key, dtype=float)
         self.side = int(round(np.sqrt(self.start_query.size)))
-        if self.start_query.ndim != 1 or self.side**2 != self.start_query.size or self.start_key.shape != self.start_query.shape:
-            raise ValueError(f"query and key must be two vectors with a square number of coordinates each, and got the shapes {self.start_query.shape} and {self.start_key.shape}")
+        if (
+            self.start_query.ndim != 1
+            or self.side**2 != self.start_query.size
+            or self.start_key.shape != self.start_query.shape
+        ):
+            raise ValueError(
+                f"query and key must be two vectors with a square number of coordinates each, and got the shapes {self.start_query.shape} and {self.start_key.shape}"
+            )
         self.query, self.key = self.start_query.copy(), self.start_key.copy()
         steps = [float(v) for v in range(-8, 9)]
         self.coordinate = slider("coordinate", range(self.query.size), 0)
         self.query_value, self.key_value = slider("q there", steps, 0.0), slider("k there", steps, 0.0)
-        self.angle = widgets.IntSlider(value=self._angle(), min=0, max=180, description="angle of k to q", style={"description_width": "initial"}, layout=widgets.Layout(width="340px"))
+        self.angle = widgets.IntSlider(
+            value=self._angle(),
+            min=0,
+            max=180,
+            description="angle of k to q",
+            style={"description_width": "initial"},
+            layout=widgets.Layout(width="340px"),
+        )
         self.reset = widgets.Button(description="back to the start")
         self.grid, self.summary = HeadMap(cell_size=34, reads="coordinate {row}+{column}"), widgets.HTML()
         self.coordinate.observe(self._coordinate_moved, "value")
@@ -37,34 +50,58 @@ class DotProductGrid(Explorer):
         self.reset.on_click(lambda _: self._back())
         self.grid.on_press(lambda _, row, column: setattr(self.coordinate, "value", row * self.side + column))
         wrap = widgets.Layout(flex_flow="row wrap")
-        super().__init__([widgets.HBox([self.coordinate, self.angle], layout=wrap), widgets.HBox([self.query_value, self.key_value, self.reset], layout=wrap),
-                          self.summary, self.grid], **layout)
+        super().__init__(
+            [
+                widgets.HBox([self.coordinate, self.angle], layout=wrap),
+                widgets.HBox([self.query_value, self.key_value, self.reset], layout=wrap),
+                self.summary,
+                self.grid,
+            ],
+            **layout,
+        )
         self._refresh()
 
     def numbers(self) -> str:
         q, k = self.query, self.key
         lengths = np.linalg.norm(q) * np.linalg.norm(k)
         cosine = q @ k / lengths if lengths else 0.0
-        return (f"q·k = {q @ k:.2f} · |q| = {np.linalg.norm(q):.2f} · |k| = {np.linalg.norm(k):.2f} · "
-                f"cosine = {cosine:.3f} · coordinate {self.coordinate.value}: {q[self.coordinate.value]:g} × {k[self.coordinate.value]:g} = {(q * k)[self.coordinate.value]:g}")
+        return (
+            f"q·k = {q @ k:.2f} · |q| = {np.linalg.norm(q):.2f} · |k| = {np.linalg.norm(k):.2f} · "
+            f"cosine = {cosine:.3f} · coordinate {self.coordinate.value}: {q[self.coordinate.value]:g} × {k[self.coordinate.value]:g} = {(q * k)[self.coordinate.value]:g}"
+        )
 
     def picture(self):
         panels = self._panels()
-        return figures.heat_maps(panels, *self._names(), row_axis="", column_axis="", note=self.numbers(), alt=f"Three grids of {self.query.size} numbers: q, k and q × k. {self.numbers()}.", text=self.numbers())
+        return figures.heat_maps(
+            panels,
+            *self._names(),
+            row_axis="",
+            column_axis="",
+            note=self.numbers(),
+            alt=f"Three grids of {self.query.size} numbers: q, k and q × k. {self.numbers()}.",
+            text=self.numbers(),
+        )
 
     def _panels(self):
         grid = (self.side, self.side)
         limit = max(np.abs(self.query).max(), np.abs(self.key).max(), 1.0)
         product = self.query * self.key
-        return [figures.score_panel("q", self.query.reshape(grid), limit), figures.score_panel("k", self.key.reshape(grid), limit),
-                figures.score_panel(f"q × k, sum {product.sum():.2f}", product.reshape(grid))]
+        return [
+            figures.score_panel("q", self.query.reshape(grid), limit),
+            figures.score_panel("k", self.key.reshape(grid), limit),
+            figures.score_panel(f"q × k, sum {product.sum():.2f}", product.reshape(grid)),
+        ]
 
     def _names(self):
         return [str(self.side * i) for i in range(self.side)], [str(i) for i in range(self.side)]
 
     def _angle(self) -> int:
         lengths = np.linalg.norm(self.query) * np.linalg.norm(self.key)
-        return int(round(np.degrees(np.arccos(np.clip(self.query @ self.key / lengths, -1, 1))))) if lengths else 90
+        return (
+            int(round(np.degrees(np.arccos(np.clip(self.query @ self.key / lengths, -1, 1)))))
+            if lengths
+            else 90
+        )
 
     def _refresh(self, follow_angle=True):
         """Show the vectors, and bring the sliders to them without being called back."""
@@ -79,7 +116,12 @@ class DotProductGrid(Explorer):
             self.angle.value = self._angle()
         self._quiet = False
         self.summary.value = f"<b>{self.numbers()}</b>"
-        self.grid.show(self._panels(), *self._names(), note="Click a coordinate, or press Enter on it, to edit it.", description=f"Grids of q, k and q × k. {self.numbers()}")
+        self.grid.show(
+            self._panels(),
+            *self._names(),
+            note="Click a coordinate, or press Enter on it, to edit it.",
+            description=f"Grids of q, k and q × k. {self.numbers()}",
+        )
 
     _quiet = False
 
@@ -102,7 +144,7 @@ class DotProductGrid(Explorer):
             return
         along = self.query / np.linalg.norm(self.query)
         across = self.key - (self.key @ along) * along
-        if np.linalg.norm(across) < 1e-9:                                   # k lies along q: any direction across will do
+        if np.linalg.norm(across) < 1e-9:  # k lies along q: any direction across will do
             across = self.start_key - (self.start_key @ along) * along
         across /= np.linalg.norm(across)
         theta = np.radians(change.new)

@@ -34,7 +34,14 @@ class Explorer(widgets.VBox):
     def _twin(self):
         picture = self.picture()
         yield picture._repr_mimebundle_()
-        yield {"text/html": note(in_words(picture, "In words and numbers, as at the start. Run the cell to change them."))}, {}
+        yield (
+            {
+                "text/html": note(
+                    in_words(picture, "In words and numbers, as at the start. Run the cell to change them.")
+                )
+            },
+            {},
+        )
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """Everything in one, for those who ask for a single output."""
@@ -50,8 +57,14 @@ def in_words(picture: Picture, summary: str) -> str:
 
 def slider(description: str, options, value, **layout) -> widgets.SelectionSlider:
     """A slider over a list of values, which answers while it is dragged."""
-    return widgets.SelectionSlider(options=options, value=value, description=description, continuous_update=True,
-                                   style={"description_width": "initial"}, layout=widgets.Layout(width="340px", **layout))
+    return widgets.SelectionSlider(
+        options=options,
+        value=value,
+        description=description,
+        continuous_update=True,
+        style={"description_width": "initial"},
+        layout=widgets.Layout(width="340px", **layout),
+    )
 
 
 def sentence_line(text: str = "", colour: str = "inherit") -> str:

@@ -51,7 +51,11 @@ class Setting:
     def caption(self) -> str:
         heads = f"{self.n_heads} {'head' if self.n_heads == 1 else 'heads'} × {self.d_k} = {self.n_heads * self.d_k} columns"
         d_model = TRAINED_HEADS * TRAINED_SIZE if self.source == TRAINED else D_MODEL
-        parts = [heads, f"{4 * d_model * self.n_heads * self.d_k:,} parameters in W_Q, W_K, W_V, W_O", self.source]
+        parts = [
+            heads,
+            f"{4 * d_model * self.n_heads * self.d_k:,} parameters in W_Q, W_K, W_V, W_O",
+            self.source,
+        ]
         parts += [f"mask {self.mask}"] if self.mask != MASKS[0] else []
         parts += [] if self.scaled else ["not divided by √(head size)"]
         parts += [f"temperature {self.temperature:g}"] if self.temperature != 1 else []
@@ -79,12 +83,14 @@ class Result:
     def __init__(self, setting: Setting):
         layer = _layer(setting.source, setting.n_heads, setting.d_k)
         x = _trained_words(setting.words) if setting.source == TRAINED else examples.embed(setting.words)
-        if setting.source == "random":                                      # random matrices expect numbers of variance 1
+        if setting.source == "random":  # random matrices expect numbers of variance 1
             x = x * np.sqrt(D_MODEL / (x**2).sum(axis=-1, keepdims=True))
         self.setting = setting
         self.scale = (1 / math.sqrt(setting.d_k) if setting.scaled else 1.0) / setting.temperature
         self.queries, self.keys, values = layer.project(x)
-        self.found, self.weights = scaled_dot_product_attention(self.queries, self.keys, values, setting.allowed(), self.scale)
+        self.found, self.weights = scaled_dot_product_attention(
+            self.queries, self.keys, values, setting.allowed(), self.scale
+        )
         self.layer = layer
 
     @cached_property
@@ -94,7 +100,9 @@ class Result:
     def panels(self, colours=COLOURS[0], off=frozenset()) -> list[figures.Panel]:
         panels = figures.weight_panels(self.weights, self.setting.titles())
         limits = [1.0 if colours == COLOURS[0] else float(panel.cells.max()) or 1.0 for panel in panels]
-        return [replace(panel, limit=limit, dim=i in off) for i, (panel, limit) in enumerate(zip(panels, limits))]
+        return [
+            replace(panel, limit=limit, dim=i in off) for i, (panel, limit) in enumerate(zip(panels, limits))
+        ]
 
     def why(self, head: int, i: int, j: int) -> list[str]:
         """The steps from q·k to one weight, in sentences."""
@@ -102,7 +110,10 @@ class Result:
         weight, score = self.weights[head, i, j], self.queries[head, i] @ self.keys[head, j]
         mask = s.allowed()
         allowed = np.broadcast_to(True if mask is None else mask, self.weights.shape[1:])[i]
-        steps = [f"Why is the weight of {words[i]} → {words[j]} in head {head} {weight:.3f}?", f"q({words[i]}) · k({words[j]}) = {score:.2f}"]
+        steps = [
+            f"Why is the weight of {words[i]} → {words[j]} in head {head} {weight:.3f}?",
+            f"q({words[i]}) · k({words[j]}) = {score:.2f}",
+        ]
         if not allowed[j]:
             return steps + ["The mask forbids it: the score becomes −∞, and the weight 0."]
         row = self.queries[head, i] @ self.keys[head, allowed].T * self.scale
@@ -110,7 +121,9 @@ class Result:
         if divisions:
             steps.append(f"divided by {' and by '.join(divisions)}: {score * self.scale:.3f}")
         rest = np.exp(row - row.max()).sum() / np.exp(score * self.scale - row.max())
-        return steps + [f"softmax: the powers of e of the whole row add up to {rest:.3f} times this one's, so the weight is 1 / {rest:.3f} = {weight:.3f}"]
+        return steps + [
+            f"softmax: the powers of e of the whole row add up to {rest:.3f} times this one's, so the weight is 1 / {rest:.3f} = {weight:.3f}"
+        ]
 
     def change_without(self, off: set[int]) -> np.ndarray:
         """How far each word's output moves, relative to its length, when these heads write nothing: (n,)."""
@@ -137,14 +150,39 @@ class HeadExplorer(Explorer):
         self.heads = slider("heads", HEAD_COUNTS, n_heads)
         self.head_size = slider("head size", _linked_sizes(), D_MODEL // n_heads)
         self.temperature = slider("temperature", (0.25, 0.5, 1.0, 2.0, 4.0), 1.0)
-        self.linked = widgets.Checkbox(value=True, description=f"keep heads × head size = {D_MODEL}", indent=False, layout=widgets.Layout(width="340px"))
-        self.scaled = widgets.Checkbox(value=True, description="divide the scores by √(head size)", indent=False, layout=widgets.Layout(width="340px"))
+        self.linked = widgets.Checkbox(
+            value=True,
+            description=f"keep heads × head size = {D_MODEL}",
+            indent=False,
+            layout=widgets.Layout(width="340px"),
+        )
+        self.scaled = widgets.Checkbox(
+            value=True,
+            description="divide the scores by √(head size)",
+            indent=False,
+            layout=widgets.Layout(width="340px"),
+        )
         self.source = widgets.Dropdown(options=SOURCES, value=source, description="matrices")
         self.mask = widgets.Dropdown(options=MASKS, value=mask, description="mask")
         self.colours = widgets.Dropdown(options=COLOURS, value=COLOURS[0], description="colours")
-        self.sentence = widgets.Text(value=" ".join(self.words), description="sentence", continuous_update=False, layout=widgets.Layout(width="690px"))
-        self.pin = widgets.ToggleButton(value=False, description="pin this setting", tooltip="keep these maps below, to compare them with another setting", layout=widgets.Layout(width="160px"))
-        self.takes_part = [widgets.Checkbox(value=True, description=f"head {i}", indent=False, layout=widgets.Layout(width="84px")) for i in range(MOST_HEADS)]
+        self.sentence = widgets.Text(
+            value=" ".join(self.words),
+            description="sentence",
+            continuous_update=False,
+            layout=widgets.Layout(width="690px"),
+        )
+        self.pin = widgets.ToggleButton(
+            value=False,
+            description="pin this setting",
+            tooltip="keep these maps below, to compare them with another setting",
+            layout=widgets.Layout(width="160px"),
+        )
+        self.takes_part = [
+            widgets.Checkbox(
+                value=True, description=f"head {i}", indent=False, layout=widgets.Layout(width="84px")
+            )
+            for i in range(MOST_HEADS)
+        ]
         self.summary, self.message, self.fixed, self.reason, self.change = (widgets.HTML() for _ in range(5))
         self.head_map, self.focus_map = HeadMap(cell_size=40), HeadMap(cell_size=44)
         self.product_map = HeadMap(cell_size=15, reads="number {row} + {column}")
@@ -152,18 +190,36 @@ class HeadExplorer(Explorer):
         self.pinned, self.pinned_map, self.pinned_summary = None, HeadMap(cell_size=40), widgets.HTML()
         self.cell = (0, min(1, len(self.words) - 1), 0)
         self._listen()
-        self._pinned_box = widgets.VBox([self.pinned_summary, self.pinned_map], layout=widgets.Layout(display="none"))
+        self._pinned_box = widgets.VBox(
+            [self.pinned_summary, self.pinned_map], layout=widgets.Layout(display="none")
+        )
         side_by_side = widgets.Layout(flex_flow="row wrap", align_items="flex-start")
         half = widgets.Layout(flex="1 1 420px", min_width="300px")
-        super().__init__([
-            widgets.HBox([self.heads, self.head_size], layout=side_by_side),
-            widgets.HBox([self.linked, self.scaled], layout=side_by_side),
-            widgets.HBox([self.source, self.mask, self.colours], layout=side_by_side),
-            widgets.HBox([self.temperature, self.pin], layout=side_by_side),
-            self.fixed, self.sentence, self.message, self.summary, self.head_map, self._pinned_box,
-            widgets.HBox([widgets.VBox([self.focus_map], layout=half), widgets.VBox([self.reason, self.product_map], layout=half)], layout=side_by_side),
-            widgets.HBox([widgets.Label("taking part:"), *self.takes_part], layout=side_by_side), self.change, self.write_map,
-        ], **layout)
+        super().__init__(
+            [
+                widgets.HBox([self.heads, self.head_size], layout=side_by_side),
+                widgets.HBox([self.linked, self.scaled], layout=side_by_side),
+                widgets.HBox([self.source, self.mask, self.colours], layout=side_by_side),
+                widgets.HBox([self.temperature, self.pin], layout=side_by_side),
+                self.fixed,
+                self.sentence,
+                self.message,
+                self.summary,
+                self.head_map,
+                self._pinned_box,
+                widgets.HBox(
+                    [
+                        widgets.VBox([self.focus_map], layout=half),
+                        widgets.VBox([self.reason, self.product_map], layout=half),
+                    ],
+                    layout=side_by_side,
+                ),
+                widgets.HBox([widgets.Label("taking part:"), *self.takes_part], layout=side_by_side),
+                self.change,
+                self.write_map,
+            ],
+            **layout,
+        )
         if source == TRAINED:
             self._to_trained()
         self._redraw()
@@ -173,7 +229,15 @@ class HeadExplorer(Explorer):
 
     @property
     def setting(self) -> Setting:
-        return Setting(self.words, self.heads.value, self.head_size.value, self.source.value, self.mask.value, self.scaled.value, self.temperature.value)
+        return Setting(
+            self.words,
+            self.heads.value,
+            self.head_size.value,
+            self.source.value,
+            self.mask.value,
+            self.scaled.value,
+            self.temperature.value,
+        )
 
     @property
     def weights(self) -> np.ndarray:
@@ -193,12 +257,29 @@ class HeadExplorer(Explorer):
 
     def picture(self):
         panels, words = self.result.panels(self.colours.value, self.off), self.words
-        sums = figures.row_sum_note(panels) + ("" if self.colours.value == COLOURS[0] else "; colours from 0 to each head's largest weight")
-        said = [self.caption(), figures.numbers_text(panels, words, words, sums), *self.result.why(*self.cell), self._change()]
-        return figures.heat_maps(panels, words, words, note=f"{self.caption()}\n{sums}", alt=f"{self.caption()}. {figures.weights_alt(panels, words, words)}", text="\n".join(said))
+        sums = figures.row_sum_note(panels) + (
+            "" if self.colours.value == COLOURS[0] else "; colours from 0 to each head's largest weight"
+        )
+        said = [
+            self.caption(),
+            figures.numbers_text(panels, words, words, sums),
+            *self.result.why(*self.cell),
+            self._change(),
+        ]
+        return figures.heat_maps(
+            panels,
+            words,
+            words,
+            note=f"{self.caption()}\n{sums}",
+            alt=f"{self.caption()}. {figures.weights_alt(panels, words, words)}",
+            text="\n".join(said),
+        )
 
     def _redraw(self, _=None):
-        if self.source.value == TRAINED and (self.heads.value, self.head_size.value) != (TRAINED_HEADS, TRAINED_SIZE):
+        if self.source.value == TRAINED and (self.heads.value, self.head_size.value) != (
+            TRAINED_HEADS,
+            TRAINED_SIZE,
+        ):
             self._set_cut(False, TRAINED_HEADS, TRAINED_SIZE)
         self.result = Result(self.setting)
         head, i, j = self.cell
@@ -212,12 +293,18 @@ class HeadExplorer(Explorer):
         """The heads at once, since they are what a moving slider is watched for; the rest when it rests."""
         panels, words, head = self.result.panels(self.colours.value, self.off), self.words, self.cell[0]
         sums = figures.row_sum_note(panels)
-        self.head_map.show(panels, words, words, focus=head, note=f"Rows are queries, columns are keys; {sums}. Click a cell, or press Enter on it, to put its head in focus.",
-                           description=f"{self.caption()}. {figures.weights_alt(panels, words, words)}")
+        self.head_map.show(
+            panels,
+            words,
+            words,
+            focus=head,
+            note=f"Rows are queries, columns are keys; {sums}. Click a cell, or press Enter on it, to put its head in focus.",
+            description=f"{self.caption()}. {figures.weights_alt(panels, words, words)}",
+        )
         self.summary.value = sentence_line(self.caption())
         try:
             loop = asyncio.get_running_loop()
-        except RuntimeError:                                                # no kernel
+        except RuntimeError:  # no kernel
             return self._show_details()
         if self._waiting:
             self._waiting.cancel()
@@ -227,8 +314,13 @@ class HeadExplorer(Explorer):
 
     def _show_details(self):
         panels, words, head = self.result.panels(self.colours.value, self.off), self.words, self.cell[0]
-        self.focus_map.show([panels[head]], words, words, note=figures.row_sum_note([panels[head]]),
-                            description=f"In focus: {figures.weights_alt([panels[head]], words, words)}")
+        self.focus_map.show(
+            [panels[head]],
+            words,
+            words,
+            note=figures.row_sum_note([panels[head]]),
+            description=f"In focus: {figures.weights_alt([panels[head]], words, words)}",
+        )
         self._explain(*self.cell)
         self._show_writes()
         self._compare()
@@ -237,18 +329,35 @@ class HeadExplorer(Explorer):
         question, *steps = self.result.why(head, i, j)
         self.reason.value = f"<b>{html.escape(question)}</b>" + "".join(sentence_line(step) for step in steps)
         query, key = self.result.queries[head, i], self.result.keys[head, j]
-        columns = 2 ** math.ceil(math.log2(query.size) / 2)                 # the numbers of a vector, row by row
+        columns = 2 ** math.ceil(math.log2(query.size) / 2)  # the numbers of a vector, row by row
         grid = {"q": query, "k": key, f"q × k, sum {query @ key:.2f}": query * key}
-        panels = [figures.score_panel(title, vector.reshape(-1, columns), digits=1) for title, vector in grid.items()]
-        names = [str(row * columns) for row in range(query.size // columns)], [str(column) for column in range(columns)]
-        self.product_map.show(panels, *names, note=f"The {query.size} numbers of q and k and their products, row by row.", description=" ".join([question, *steps]))
+        panels = [
+            figures.score_panel(title, vector.reshape(-1, columns), digits=1)
+            for title, vector in grid.items()
+        ]
+        names = (
+            [str(row * columns) for row in range(query.size // columns)],
+            [str(column) for column in range(columns)],
+        )
+        self.product_map.show(
+            panels,
+            *names,
+            note=f"The {query.size} numbers of q and k and their products, row by row.",
+            description=" ".join([question, *steps]),
+        )
 
     def _show_writes(self):
-        lengths = np.linalg.norm(self.result.writes, axis=-1).T             # (n, n_heads)
+        lengths = np.linalg.norm(self.result.writes, axis=-1).T  # (n, n_heads)
         panel = figures.score_panel("length of each head's write", lengths, digits=1)
         self.change.value = sentence_line(self._change())
         heads = [str(i) for i in range(self.heads.value)]
-        self.write_map.show([panel], self.words, heads, note="What each head adds to the output of each word, through W_O. Rows are words, columns are heads.", description=f"Lengths of the heads' writes. {self._change()}")
+        self.write_map.show(
+            [panel],
+            self.words,
+            heads,
+            note="What each head adds to the output of each word, through W_O. Rows are words, columns are heads.",
+            description=f"Lengths of the heads' writes. {self._change()}",
+        )
 
     def _change(self) -> str:
         off = self.off
@@ -264,8 +373,12 @@ class HeadExplorer(Explorer):
         now, then = self.result, self.pinned
         difference = "the maps have different shapes"
         if now.weights.shape == then.weights.shape:
-            difference = f"the largest difference of a weight is {np.abs(now.weights - then.weights).max():.3f}"
-        self.pinned_summary.value = sentence_line(f"Pinned: {then.setting.caption()}. Compared with the maps above, {difference}.")
+            difference = (
+                f"the largest difference of a weight is {np.abs(now.weights - then.weights).max():.3f}"
+            )
+        self.pinned_summary.value = sentence_line(
+            f"Pinned: {then.setting.caption()}. Compared with the maps above, {difference}."
+        )
 
     # -- what the controls do ------------------------------------------------------------------------
 
@@ -295,16 +408,16 @@ class HeadExplorer(Explorer):
         self._redraw()
 
     def _set_quietly(self, control, callback, value, options=None):
-        control.unobserve(callback, "value")                                # or the two sliders would answer each other
+        control.unobserve(callback, "value")  # or the two sliders would answer each other
         if options:
-            control.index = 0                                               # a view whose range shrinks below its value answers with a value of its own
+            control.index = 0  # a view whose range shrinks below its value answers with a value of its own
             control.options = options
         control.value = value
         control.observe(callback, "value")
 
     def _link_changed(self, change):
         n_heads, size = self.heads.value, self.head_size.value
-        if change.new:                                                      # back to the nearest allowed pair
+        if change.new:  # back to the nearest allowed pair
             n_heads = min(HEAD_COUNTS, key=lambda h: abs(h - n_heads))
             size = D_MODEL // n_heads
         self._set_cut(change.new, n_heads, size)
@@ -333,7 +446,9 @@ class HeadExplorer(Explorer):
             _check_trained(words)
         except ValueError as problem:
             self._put_away, words = words, TRAINED_SENTENCE
-            self.message.value = sentence_line(f"{problem} Until then this is a sentence of the grammar; yours comes back with the other matrices.")
+            self.message.value = sentence_line(
+                f"{problem} Until then this is a sentence of the grammar; yours comes back with the other matrices."
+            )
         self._show_sentence(words)
 
     def _from_trained(self):
@@ -370,7 +485,13 @@ class HeadExplorer(Explorer):
         self._pinned_box.layout.display = "" if change.new else "none"
         if self.pinned:
             panels, words = self.pinned.panels(self.colours.value), self.pinned.setting.words
-            self.pinned_map.show(panels, words, words, note=figures.row_sum_note(panels), description=f"Pinned: {self.pinned.setting.caption()}. {figures.weights_alt(panels, words, words)}")
+            self.pinned_map.show(
+                panels,
+                words,
+                words,
+                note=figures.row_sum_note(panels),
+                description=f"Pinned: {self.pinned.setting.caption()}. {figures.weights_alt(panels, words, words)}",
+            )
             self._compare()
 
 
@@ -385,7 +506,9 @@ def _layer(source: str, n_heads: int, d_k: int) -> MultiHeadAttention:
     if source == TRAINED:
         return _trained()[0].attention
     layer = MultiHeadAttention.random(D_MODEL, n_heads, np.random.default_rng(0), d_k=d_k, d_v=d_k)
-    return MultiHeadAttention(*(w.astype(np.float32) for w in (layer.w_q, layer.w_k, layer.w_v, layer.w_o)), n_heads)  # half the memory
+    return MultiHeadAttention(
+        *(w.astype(np.float32) for w in (layer.w_q, layer.w_k, layer.w_v, layer.w_o)), n_heads
+    )  # half the memory
 
 
 @lru_cache(maxsize=1)
@@ -395,13 +518,19 @@ def _trained() -> tuple[learning.Parameters, tuple[str, ...]]:
 
 def _trained_words(words) -> np.ndarray:
     parameters, vocabulary = _trained()
-    return learning.embed(np.array([vocabulary.index(word.lower()) for word in words]), parameters.embeddings, parameters.positions[: len(words)])
+    return learning.embed(
+        np.array([vocabulary.index(word.lower()) for word in words]),
+        parameters.embeddings,
+        parameters.positions[: len(words)],
+    )
 
 
 def _check_trained(words) -> None:
     parameters, vocabulary = _trained()
     if len(words) > len(parameters.positions):
-        raise ValueError(f"The sentence has {len(words)} words, and the trained model knows {len(parameters.positions)} places: shorten it.")
+        raise ValueError(
+            f"The sentence has {len(words)} words, and the trained model knows {len(parameters.positions)} places: shorten it."
+        )
     check_known(words, vocabulary)
 
 
@@ -411,8 +540,12 @@ def read_words(sentence: str) -> tuple[str, ...]:
     if not words:
         raise ValueError("There is no word in the sentence: type at least one.")
     if len(words) > MOST_WORDS:
-        raise ValueError(f"The sentence has {len(words)} words, and at most {MOST_WORDS} can be shown: shorten it.")
+        raise ValueError(
+            f"The sentence has {len(words)} words, and at most {MOST_WORDS} can be shown: shorten it."
+        )
     longest = max(words, key=len)
     if len(longest) > LONGEST_WORD:
-        raise ValueError(f"The word {longest[:12]}… has {len(longest)} letters, and at most {LONGEST_WORD} can be shown: shorten it.")
+        raise ValueError(
+            f"The word {longest[:12]}… has {len(longest)} letters, and at most {LONGEST_WORD} can be shown: shorten it."
+        )
     return words

@@ -36,27 +36,60 @@ class HeadMap(anywidget.AnyWidget):
     description = traitlets.Unicode("").tag(sync=True)
     focus = traitlets.Int(-1).tag(sync=True)
     cell_size = traitlets.Int(44).tag(sync=True)
-    listens = traitlets.Bool(False).tag(sync=True)                          # else the page does not tell where the pointer is
+    listens = traitlets.Bool(False).tag(sync=True)  # else the page does not tell where the pointer is
     stamp = traitlets.Int(0).tag(sync=True)
 
     def __init__(self, **traits):
-        super().__init__(palettes={name: palette_table(name).tobytes() for name in ("weights", "signed", "mask", "words")}, **traits)
+        super().__init__(
+            palettes={name: palette_table(name).tobytes() for name in ("weights", "signed", "mask", "words")},
+            **traits,
+        )
         self._pressed: list[Callable] = []
         self._pointed: list[Callable] = []
         self.on_msg(self._message)
 
-    def show(self, panels: Sequence[Panel], rows: Sequence[str], columns: Sequence[str], note="", description="", focus=-1):
+    def show(
+        self,
+        panels: Sequence[Panel],
+        rows: Sequence[str],
+        columns: Sequence[str],
+        note="",
+        description="",
+        focus=-1,
+    ):
         """Replace what is shown, in one message.
 
         panels: each with cells of shape (rows, columns)
         """
         cells = np.stack([panel.cells for panel in panels]).astype("<f4")
         if cells.shape[1:] != (len(rows), len(columns)):
-            raise ValueError(f"the panels have {cells.shape[1]} rows and {cells.shape[2]} columns, and there are words for {len(rows)} and {len(columns)}")
-        drawn = [dict(title=p.title, palette=p.palette, low=p.lowest, high=p.limit, digits=p.digits, labels=p.labels, dim=p.dim) for p in panels]
-        shown = dict(data=cells.tobytes(), shape=list(cells.shape), panels=drawn, rows=list(rows), columns=list(columns), note=note, description=description, focus=focus)
+            raise ValueError(
+                f"the panels have {cells.shape[1]} rows and {cells.shape[2]} columns, and there are words for {len(rows)} and {len(columns)}"
+            )
+        drawn = [
+            dict(
+                title=p.title,
+                palette=p.palette,
+                low=p.lowest,
+                high=p.limit,
+                digits=p.digits,
+                labels=p.labels,
+                dim=p.dim,
+            )
+            for p in panels
+        ]
+        shown = dict(
+            data=cells.tobytes(),
+            shape=list(cells.shape),
+            panels=drawn,
+            rows=list(rows),
+            columns=list(columns),
+            note=note,
+            description=description,
+            focus=focus,
+        )
         changed = {name: value for name, value in shown.items() if value != getattr(self, name)}
-        if changed:                                                         # only what changed is checked and sent
+        if changed:  # only what changed is checked and sent
             with self.hold_sync():
                 for name, value in changed.items():
                     setattr(self, name, value)

@@ -11,7 +11,16 @@ from matplotlib.figure import Figure
 from helpers import figures, learning
 from helpers.explorers.explorer import Explorer, sentence_line, slider
 from helpers.explorers.head_map import HeadMap
-from helpers.explorers.hidden_word import SAMPLE, draw_likeliest, exact, likeliest_table, likeliest_text, probabilities, read_sentence, sample
+from helpers.explorers.hidden_word import (
+    SAMPLE,
+    draw_likeliest,
+    exact,
+    likeliest_table,
+    likeliest_text,
+    probabilities,
+    read_sentence,
+    sample,
+)
 from helpers.grammar import MASK, Grammar
 
 __all__ = ["HeadSwitch"]
@@ -28,23 +37,54 @@ class HeadSwitch(Explorer):
     off:        the heads that are off to begin with, counted from 0
     """
 
-    def __init__(self, parameters: learning.Parameters, grammar: Grammar, text="in the garden tom himself saw the ripe apple", hidden=9, off=(), **layout):
+    def __init__(
+        self,
+        parameters: learning.Parameters,
+        grammar: Grammar,
+        text="in the garden tom himself saw the ripe apple",
+        hidden=9,
+        off=(),
+        **layout,
+    ):
         self.parameters, self.grammar, self.tokens = parameters, grammar, read_sentence(text, grammar)
         self.sample = sample(grammar)
-        self.losses = lru_cache(maxsize=None)(lambda heads: learning.losses(parameters, self.sample, np.array(heads), batch=256))   # (2000,)
-        self.switches = [widgets.Checkbox(value=i not in off, description=f"head {i}", indent=False, layout=widgets.Layout(width="84px")) for i in range(parameters.n_heads)]
-        self.all_on, self.all_off = (widgets.Button(description=name, layout=widgets.Layout(width="90px")) for name in ("all on", "all off"))
-        self.sentence = widgets.Text(value=text, description="sentence", continuous_update=False, layout=widgets.Layout(width="520px"))
+        self.losses = lru_cache(maxsize=None)(
+            lambda heads: learning.losses(parameters, self.sample, np.array(heads), batch=256)
+        )  # (2000,)
+        self.switches = [
+            widgets.Checkbox(
+                value=i not in off, description=f"head {i}", indent=False, layout=widgets.Layout(width="84px")
+            )
+            for i in range(parameters.n_heads)
+        ]
+        self.all_on, self.all_off = (
+            widgets.Button(description=name, layout=widgets.Layout(width="90px"))
+            for name in ("all on", "all off")
+        )
+        self.sentence = widgets.Text(
+            value=text, description="sentence", continuous_update=False, layout=widgets.Layout(width="520px")
+        )
         self.hidden = slider("hidden word", range(1, len(self.tokens) + 1), hidden)
-        self.message, self.summary, self.before, self.after, self.by_sense, self.by_role = (widgets.HTML() for _ in range(6))
-        self.maps = HeadMap(cell_size=38)                                    # the smallest that has room for the numbers
+        self.message, self.summary, self.before, self.after, self.by_sense, self.by_role = (
+            widgets.HTML() for _ in range(6)
+        )
+        self.maps = HeadMap(cell_size=38)  # the smallest that has room for the numbers
         self._listen()
         wrap = widgets.Layout(flex_flow="row wrap", grid_gap="0 24px")
-        super().__init__([
-            widgets.HBox([*self.switches, self.all_on, self.all_off], layout=widgets.Layout(flex_flow="row wrap")),
-            widgets.HBox([self.sentence, self.hidden], layout=wrap), self.message, self.summary,
-            widgets.HBox([self.before, self.after], layout=wrap), self.maps, widgets.HBox([self.by_sense, self.by_role], layout=wrap),
-        ], **layout)
+        super().__init__(
+            [
+                widgets.HBox(
+                    [*self.switches, self.all_on, self.all_off], layout=widgets.Layout(flex_flow="row wrap")
+                ),
+                widgets.HBox([self.sentence, self.hidden], layout=wrap),
+                self.message,
+                self.summary,
+                widgets.HBox([self.before, self.after], layout=wrap),
+                self.maps,
+                widgets.HBox([self.by_sense, self.by_role], layout=wrap),
+            ],
+            **layout,
+        )
         self._refresh()
 
     @property
@@ -76,8 +116,13 @@ class HeadSwitch(Explorer):
         """By sense and by role: the names, and (3, names): the floor, the loss with all heads, and with the chosen ones."""
         values = self.sample.surprises, self.losses(self.every), self.losses(self.on)
         senses, roles = [f"{noun} ({sense})" for noun, sense in self.grammar.senses], list(self.grammar.roles)
-        return {name: (names, np.stack([self.means(groups, each) for each in values]))
-                for name, names, groups in (("sense", senses, self.sample.senses), ("role", roles, self.sample.roles))}
+        return {
+            name: (names, np.stack([self.means(groups, each) for each in values]))
+            for name, names, groups in (
+                ("sense", senses, self.sample.senses),
+                ("role", roles, self.sample.roles),
+            )
+        }
 
     def numbers(self) -> str:
         whole, part = (float(self.sample.shares @ self.losses(heads)) for heads in (self.every, self.on))
@@ -85,14 +130,18 @@ class HeadSwitch(Explorer):
 
     def asked(self) -> str:
         token = self.tokens[self.place]
-        return (f"Hidden is word {self.hidden.value}, {self.grammar.words[token]}: {' '.join(self._columns())}. "
-                f"Its probability: {self.found_all[token]:.3f} with all heads, {self.found[token]:.3f} now. {self.remark}").strip()
+        return (
+            f"Hidden is word {self.hidden.value}, {self.grammar.words[token]}: {' '.join(self._columns())}. "
+            f"Its probability: {self.found_all[token]:.3f} with all heads, {self.found[token]:.3f} now. {self.remark}"
+        ).strip()
 
     def picture(self):
         panel, rows, columns = self._rows()
         figure = Figure(figsize=(9.2, 9.6), layout="constrained")
         top, middle, bottom = figure.subfigures(3, 1, height_ratios=(0.8, 1.45, 1))
-        for axes, title, found in zip(top.subplots(1, 2), ("all heads", f"on: {self.chosen()}"), (self.found_all, self.found)):
+        for axes, title, found in zip(
+            top.subplots(1, 2), ("all heads", f"on: {self.chosen()}"), (self.found_all, self.found)
+        ):
             draw_likeliest(axes, title, self.grammar, found, self.known, self.tokens[self.place])
         figures.draw_panel(middle.subplots(), panel, rows, columns, "head", "")
         senses, roles = bottom.subplots(1, 2, width_ratios=(1.7, 1), sharey=True)
@@ -107,10 +156,22 @@ class HeadSwitch(Explorer):
         senses.set_ylim(0, 1.25 * max(table.max() for _, table in self.tables().values()))
         senses.legend(frameon=False, fontsize=8, ncols=3, loc="upper left")
         alt = f"The likeliest words with all heads and with the chosen ones, each head's weights from the hidden word, and the loss by sense and by role. {self.numbers()} {self.asked()}"
-        losses = [f"loss by {name} (floor, all heads, now): " + ", ".join(f"{label} {floor:.2f} {whole:.2f} {part:.2f}" for label, floor, whole, part in zip(names, *table))
-                  for name, (names, table) in self.tables().items()]
-        said = [self.numbers(), self.asked(), f"likely with all heads: {likeliest_text(self.grammar, self.found_all, self.known)}",
-                f"likely now: {likeliest_text(self.grammar, self.found)}", *losses, figures.numbers_text([panel], rows, columns, figures.row_sum_note([panel]))]
+        losses = [
+            f"loss by {name} (floor, all heads, now): "
+            + ", ".join(
+                f"{label} {floor:.2f} {whole:.2f} {part:.2f}"
+                for label, floor, whole, part in zip(names, *table)
+            )
+            for name, (names, table) in self.tables().items()
+        ]
+        said = [
+            self.numbers(),
+            self.asked(),
+            f"likely with all heads: {likeliest_text(self.grammar, self.found_all, self.known)}",
+            f"likely now: {likeliest_text(self.grammar, self.found)}",
+            *losses,
+            figures.numbers_text([panel], rows, columns, figures.row_sum_note([panel])),
+        ]
         return figures.Picture(figure, alt, "\n".join(said))
 
     def _columns(self):
@@ -118,20 +179,35 @@ class HeadSwitch(Explorer):
 
     def _rows(self):
         rows = self.weights[:, self.place]
-        panel, = figures.weight_panels(rows, [f"{MASK} looks at (rows sum to 1)"])
-        return panel, [f"head {i}" + ("" if on else " (off)") for i, on in enumerate(self.on)], self._columns()
+        (panel,) = figures.weight_panels(rows, [f"{MASK} looks at (rows sum to 1)"])
+        return (
+            panel,
+            [f"head {i}" + ("" if on else " (off)") for i, on in enumerate(self.on)],
+            self._columns(),
+        )
 
     def _refresh(self, _=None):
         self.compute()
         panel, rows, columns = self._rows()
         self.summary.value = sentence_line(self.numbers()) + sentence_line(self.asked())
-        for view, title, found in ((self.before, "all heads", self.found_all), (self.after, f"on: {self.chosen()}", self.found)):
+        for view, title, found in (
+            (self.before, "all heads", self.found_all),
+            (self.after, f"on: {self.chosen()}", self.found),
+        ):
             view.value = likeliest_table(title, self.grammar, found, self.known, self.tokens[self.place])
         for view, (name, (names, table)) in zip((self.by_sense, self.by_role), self.tables().items()):
             view.value = _loss_table(name, names, table)
-        looks = ", ".join(f"{row} at {columns[weights.argmax()]} ({weights.max():.2f})" for row, weights in zip(rows, panel.cells))
-        self.maps.show([panel], rows, columns, note=f"A row for each head; {figures.row_sum_note([panel])}. A head that is off looks as before, but what it finds counts as zeros.",
-                       description=f"{self.numbers()} {self.asked()} {MASK} looks most: {looks}.")
+        looks = ", ".join(
+            f"{row} at {columns[weights.argmax()]} ({weights.max():.2f})"
+            for row, weights in zip(rows, panel.cells)
+        )
+        self.maps.show(
+            [panel],
+            rows,
+            columns,
+            note=f"A row for each head; {figures.row_sum_note([panel])}. A head that is off looks as before, but what it finds counts as zeros.",
+            description=f"{self.numbers()} {self.asked()} {MASK} looks most: {looks}.",
+        )
 
     def _listen(self):
         for control in (*self.switches, self.hidden):
@@ -141,7 +217,7 @@ class HeadSwitch(Explorer):
         self.all_off.on_click(lambda _: self.switch_all(False))
 
     def switch_all(self, on: bool):
-        for switch in self.switches:                                        # one picture for all of them
+        for switch in self.switches:  # one picture for all of them
             switch.unobserve(self._refresh, "value")
             switch.value = on
             switch.observe(self._refresh, "value")
@@ -160,9 +236,13 @@ class HeadSwitch(Explorer):
 def _loss_table(name, names, table) -> str:
     """Losses as HTML; a bar shows how much more the loss is than with all heads."""
     cell = "padding:1px 10px 1px 0;text-align:left"
-    head = "".join(f'<th scope="col" style="{cell}">{title}</th>' for title in (name, "floor", "all heads", "now", "more than with all"))
+    head = "".join(
+        f'<th scope="col" style="{cell}">{title}</th>'
+        for title in (name, "floor", "all heads", "now", "more than with all")
+    )
     rows = "".join(
-        f'<tr><th scope="row" style="{cell}">{label}</th>' + "".join(f'<td style="{cell}">{loss:.2f}</td>' for loss in (floor, whole, part))
+        f'<tr><th scope="row" style="{cell}">{label}</th>'
+        + "".join(f'<td style="{cell}">{loss:.2f}</td>' for loss in (floor, whole, part))
         + f'<td style="{cell}"><div style="display:flex;align-items:center;gap:6px"><span style="width:{min(110, 40 * max(0, part - whole)):.0f}px;height:12px;background:{figures.COLOURS["output"]}"></span>{_signed(part - whole)}</div></td></tr>'
         for label, floor, whole, part in zip(names, *table)
     )

@@ -13,10 +13,21 @@ from helpers.attention import softmax
 from helpers.grammar import Grammar, MaskedWords
 from helpers.learning import Parameters, read
 
-__all__ = ["SHOWN", "check_known", "read_sentence", "sample", "probabilities", "exact", "likeliest", "likeliest_text", "likeliest_table", "draw_likeliest"]
+__all__ = [
+    "SHOWN",
+    "check_known",
+    "read_sentence",
+    "sample",
+    "probabilities",
+    "exact",
+    "likeliest",
+    "likeliest_text",
+    "likeliest_table",
+    "draw_likeliest",
+]
 
-SHOWN = 5                                        # of the words that may stand in the hidden place
-SAMPLE, SEED = 2000, 2017                        # the words on which losses are measured: the same at every move
+SHOWN = 5  # of the words that may stand in the hidden place
+SAMPLE, SEED = 2000, 2017  # the words on which losses are measured: the same at every move
 
 
 def check_known(words: Sequence[str], vocabulary: Sequence[str]) -> None:
@@ -41,8 +52,10 @@ def read_sentence(text: str, grammar: Grammar) -> np.ndarray:
     """The numbers of the words of a text that is as long as the grammar's sentences: (n,)."""
     words, n = text.split(), grammar.sentences.shape[1]
     if len(words) != n:
-        raise ValueError(f"The sentence has {len(words)} {'word' if len(words) == 1 else 'words'}, and the model reads exactly {n}: add or remove some.")
-    check_known(words, grammar.words[1:])                                   # [mask] comes from the slider
+        raise ValueError(
+            f"The sentence has {len(words)} {'word' if len(words) == 1 else 'words'}, and the model reads exactly {n}: add or remove some."
+        )
+    check_known(words, grammar.words[1:])  # [mask] comes from the slider
     return grammar.numbers(" ".join(words).lower())
 
 
@@ -53,7 +66,7 @@ def sample(grammar: Grammar) -> MaskedWords:
 def probabilities(parameters: Parameters, tokens, place, heads=None):
     """How likely the model finds each word in the hidden place, and the heads' weights: (n_words,), (n_heads, n, n)."""
     hidden = np.array(tokens)
-    hidden[place] = 0                                                       # the number of [mask]
+    hidden[place] = 0  # the number of [mask]
     scores, weights = read(parameters, hidden[None], np.array([place]), heads)
     return softmax(scores[0]), weights[0]
 
@@ -65,13 +78,19 @@ def exact(grammar: Grammar, tokens, place) -> tuple[np.ndarray | None, str]:
     """
     agree = np.delete(grammar.sentences == tokens, place, axis=1).all(axis=1)
     if not agree.any():
-        return None, "The grammar has no such sentence: the model answers, but probabilities and a floor are known only for sentences of the grammar."
+        return (
+            None,
+            "The grammar has no such sentence: the model answers, but probabilities and a floor are known only for sentences of the grammar.",
+        )
     known = np.bincount(grammar.sentences[agree, place], grammar.probabilities[agree], len(grammar.words))
     word = grammar.words[tokens[place]]
     if known[tokens[place]] == 0:
         return known / known.sum(), f"The grammar never has “{word}” in this place."
     if (grammar.role_of[agree, place] < 0).all():
-        return known / known.sum(), f"The training never hid “{word}”: nothing taught the model what to say here."
+        return (
+            known / known.sum(),
+            f"The training never hid “{word}”: nothing taught the model what to say here.",
+        )
     return known / known.sum(), ""
 
 
@@ -93,7 +112,10 @@ def likeliest_table(title: str, grammar, found, known, hidden: int) -> str:
         f'<td style="{cell}">{found[i]:.3f}</td><td style="{cell}">{"unknown" if known is None else f"{known[i]:.3f}"}</td></tr>'
         for i in likeliest(found)
     )
-    head = "".join(f'<th scope="col" style="{cell}{extra}">{name}</th>' for name, extra in (("word", ";width:125px"), ("", ";width:130px"), ("model", ""), ("grammar", "")))
+    head = "".join(
+        f'<th scope="col" style="{cell}{extra}">{name}</th>'
+        for name, extra in (("word", ";width:125px"), ("", ";width:130px"), ("model", ""), ("grammar", ""))
+    )
     return f'<table style="font-variant-numeric:tabular-nums;border-spacing:0;line-height:1.5"><caption style="text-align:left;font-weight:bold">{html.escape(title)}</caption><tr>{head}</tr>{rows}</table>'
 
 

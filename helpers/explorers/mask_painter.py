@@ -13,7 +13,14 @@ from helpers.explorers.head_map import HeadMap
 __all__ = ["MaskPainter"]
 
 PAINTED = "painted by hand"
-PRESETS = ("none", "causal", "padding: the last two words", "hide every word from itself", "row 0 may attend to nothing", PAINTED)
+PRESETS = (
+    "none",
+    "causal",
+    "padding: the last two words",
+    "hide every word from itself",
+    "row 0 may attend to nothing",
+    PAINTED,
+)
 
 
 class MaskPainter(Explorer):
@@ -35,7 +42,7 @@ class MaskPainter(Explorer):
         mask = self.mask.copy()
         mask[row, column] ^= True
         self.paint(mask)
-        self.preset.value = PAINTED                                         # so that any other entry can be chosen again
+        self.preset.value = PAINTED  # so that any other entry can be chosen again
 
     def _chosen(self, change):
         if change.new != PAINTED:
@@ -47,17 +54,30 @@ class MaskPainter(Explorer):
         self.output, self.weights = scaled_dot_product_attention(*self.inputs, mask=mask)
         panels = self._panels()
         self.summary.value = sentence_line(self.numbers())
-        self.maps.show(panels, self.words, self.words, note="Click a cell, or press Enter on it, to forbid or allow it.",
-                       description=f"{self.numbers()} {figures.weights_alt(panels[1:], self.words, self.words)}")
+        self.maps.show(
+            panels,
+            self.words,
+            self.words,
+            note="Click a cell, or press Enter on it, to forbid or allow it.",
+            description=f"{self.numbers()} {figures.weights_alt(panels[1:], self.words, self.words)}",
+        )
 
     def numbers(self) -> str:
         empty = [word for word, row in zip(self.words, self.mask) if not row.any()]
         text = f"{int(self.mask.sum())} of {self.mask.size} cells are allowed; {figures.row_sum_note(figures.weight_panels(self.weights))}."
-        return text + (f" {', '.join(empty)} may attend to nothing: weights and output are zero." if empty else "")
+        return text + (
+            f" {', '.join(empty)} may attend to nothing: weights and output are zero." if empty else ""
+        )
 
     def picture(self):
         panels = self._panels()
-        return figures.heat_maps(panels, self.words, self.words, note=self.numbers(), alt=f"A mask and the weights under it. {self.numbers()} {figures.weights_alt(panels[1:], self.words, self.words)}")
+        return figures.heat_maps(
+            panels,
+            self.words,
+            self.words,
+            note=self.numbers(),
+            alt=f"A mask and the weights under it. {self.numbers()} {figures.weights_alt(panels[1:], self.words, self.words)}",
+        )
 
     def _panels(self):
         allowed = figures.Panel("mask: 1 = may attend", self.mask.astype(float), "mask", digits=0)

@@ -36,8 +36,13 @@ class Race(Explorer):
     def __init__(self, functions, *arguments, **layout):
         self.functions, self.arguments = list(functions), arguments
         stored = examples.six_ways()
-        self.times, self.where = {function.__name__: stored[function.__name__] for function in functions}, "a stored run"
-        self.button = widgets.Button(description="measure on this machine", layout=widgets.Layout(width="220px"))
+        self.times, self.where = (
+            {function.__name__: stored[function.__name__] for function in functions},
+            "a stored run",
+        )
+        self.button = widgets.Button(
+            description="measure on this machine", layout=widgets.Layout(width="220px")
+        )
         self.button.on_click(lambda _: self.run())
         self.view = widgets.HTML()
         super().__init__([self.button, self.view], **layout)
@@ -61,11 +66,19 @@ class Race(Explorer):
         ratios = self.ratios()
         drawn = axes.barh(list(ratios), list(ratios.values()), color=figures.COLOURS["weights"])
         axes.bar_label(drawn, [_times(ratio) for ratio in ratios.values()], padding=3, fontsize=9)
-        axes.set(xscale="log", xlabel="time, relative to the fastest (logarithmic)", xlim=(0.7, max(ratios.values()) * 6))
+        axes.set(
+            xscale="log",
+            xlabel="time, relative to the fastest (logarithmic)",
+            xlim=(0.7, max(ratios.values()) * 6),
+        )
         axes.invert_yaxis()
         axes.spines[["top", "right"]].set_visible(False)
         listing = ", ".join(f"{name} {_times(ratio)}" for name, ratio in ratios.items())
-        return figures.Picture(figure, f"Times of {len(ratios)} ways, relative to the fastest, in {self.where}: {listing}.", f"{self.where}: {listing}")
+        return figures.Picture(
+            figure,
+            f"Times of {len(ratios)} ways, relative to the fastest, in {self.where}: {listing}.",
+            f"{self.where}: {listing}",
+        )
 
     def _refresh(self):
         rows = "".join(
@@ -73,7 +86,9 @@ class Race(Explorer):
             f'<span style="width:{12 + 60 * math.log10(ratio):.0f}px;height:14px;background:{figures.COLOURS["weights"]}"></span><b>{_times(ratio)}</b></div>'
             for name, ratio in self.ratios().items()
         )
-        self.view.value = sentence_line(f"Time relative to the fastest, {self.where} (bars: logarithmic)") + rows
+        self.view.value = (
+            sentence_line(f"Time relative to the fastest, {self.where} (bars: logarithmic)") + rows
+        )
 
 
 def _times(ratio: float) -> str:
