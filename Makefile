@@ -20,7 +20,7 @@ test: .venv/ready
 	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 refresh: .venv/ready
-	@.venv/bin/python tests/refresh.py $(ARGS)
+	@.venv/bin/python -m tools.refresh $(ARGS)
 
 bench: .venv-bench/ready
 	@.venv-bench/bin/python benchmarks/attention_speed.py $(ARGS)

@@ -55,11 +55,11 @@ def weights_on(parameters, grammar, words, role):
         )
     }
     whole = words.tokens.copy()
-    whole[np.arange(len(words)), words.places] = words.targets
+    whole[np.arange(len(words)), words.positions] = words.targets
     there = np.array([place_of[tuple(row)] for row in whole])
-    _, weights = read(parameters, words.tokens, words.places)  # (batch, n_heads, n, n)
+    _, weights = read(parameters, words.tokens, words.positions)  # (batch, n_heads, n, n)
     return [
-        words.table(weights[np.arange(len(words)), head, words.places, there])
+        words.table(weights[np.arange(len(words)), head, words.positions, there])
         for head in range(parameters.n_heads)
     ]
 
@@ -73,8 +73,8 @@ def measure_all(grammar):
     words, every = grammar.draw(np.random.default_rng(2017), SENTENCES), grammar.every_word()
     senses = [f"{noun} ({sense})" for noun, sense in grammar.senses]
     rows = [
-        *rows_of("", "", "floor, all sentences", (), every.table(every.surprises), senses),
-        *rows_of("", "", "floor, sample", (), words.table(words.surprises), senses),
+        *rows_of("", "", "floor, all sentences", (), every.table(every.surprisals), senses),
+        *rows_of("", "", "floor, sample", (), words.table(words.surprisals), senses),
     ]
     for seed, n_heads in itertools.product(SEEDS, (8, 1)):
         training = run(grammar, seed, n_heads)

@@ -1,7 +1,7 @@
 """How long after a key press does a picture change, in a real JupyterLab and a real browser?
 
-    .venv/bin/python benchmarks/explorer_latency.py            # about two minutes
-    .venv/bin/python benchmarks/explorer_latency.py --rounds 2
+    .venv/bin/python -m benchmarks.explorer_latency            # about two minutes
+    .venv/bin/python -m benchmarks.explorer_latency --rounds 2
 
 Prints a Markdown table. All designs stand in one notebook and take turns, so
 whatever else the machine does slows all of them; only the ratios mean anything.
@@ -12,14 +12,11 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-
-from jupyterlab import Notebook, chromium, jupyterlab, pixels, what_is_missing  # noqa: E402
+from tools.jupyterlab import Notebook, chromium, jupyterlab, pixels, what_is_missing
 
 SIZES = (1, 2, 4, 8, 16, 32, 64)  # a longer head than 64 gives the same picture
 CELLS = [

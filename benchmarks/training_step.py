@@ -35,7 +35,7 @@ def ours(start, batches):
 
     def step():
         words = next(turns)
-        loss, gradients = loss_and_gradients(parameters, words.tokens, words.places, words.targets)
+        loss, gradients = loss_and_gradients(parameters, words.tokens, words.positions, words.targets)
         adam.step(gradients, RATE)
         return loss
 
@@ -50,17 +50,17 @@ class TorchModel(torch.nn.Module):
         self.n_heads, self.own_attention = start.n_heads, own_attention
         tensors = {name: torch.tensor(array) for name, array in start.arrays().items()}
         self.embeddings = torch.nn.Embedding.from_pretrained(tensors["embeddings"], freeze=False)
-        self.positions = torch.nn.Parameter(tensors["positions"])
+        self.position_embeddings = torch.nn.Parameter(tensors["position_embeddings"])
         self.w_qkv = torch.nn.Parameter(
             torch.cat([tensors["w_q"], tensors["w_k"], tensors["w_v"]], dim=1).T.contiguous()
         )
         self.w_o = torch.nn.Parameter(tensors["w_o"].T.contiguous())
         self.output = torch.nn.Parameter(tensors["output"].T.contiguous())
 
-    def forward(self, tokens, places):
+    def forward(self, tokens, positions):
         batch, n = tokens.shape
         linear = torch.nn.functional.linear
-        x = self.embeddings(tokens) + self.positions
+        x = self.embeddings(tokens) + self.position_embeddings
         queries, keys, values = (
             linear(x, self.w_qkv).view(batch, n, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)
         )
@@ -68,7 +68,7 @@ class TorchModel(torch.nn.Module):
             found = torch.nn.functional.scaled_dot_product_attention(queries, keys, values)
         else:
             found = torch.softmax(queries @ keys.transpose(-1, -2) / keys.shape[-1] ** 0.5, dim=-1) @ values
-        hidden = torch.arange(batch), places
+        hidden = torch.arange(batch), positions
         z = x[hidden] + linear(found.transpose(1, 2).reshape(batch, n, -1)[hidden], self.w_o)
         return linear(z, self.output)
 
@@ -77,13 +77,13 @@ def pytorch(start, batches, own_attention, **options):
     model = TorchModel(start, own_attention)
     adam = torch.optim.Adam(model.parameters(), lr=RATE, **options)
     turns = itertools.cycle(
-        [tuple(map(torch.from_numpy, (words.tokens, words.places, words.targets))) for words in batches]
+        [tuple(map(torch.from_numpy, (words.tokens, words.positions, words.targets))) for words in batches]
     )
 
     def step():
-        tokens, places, targets = next(turns)
+        tokens, positions, targets = next(turns)
         adam.zero_grad()
-        loss = torch.nn.functional.cross_entropy(model(tokens, places), targets)
+        loss = torch.nn.functional.cross_entropy(model(tokens, positions), targets)
         loss.backward()
         adam.step()
         return loss.item()

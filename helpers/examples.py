@@ -13,10 +13,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from pathlib import Path
 
 import numpy as np
 
+from helpers import data
 from helpers.attention import MultiHeadAttention
 
 __all__ = [
@@ -36,15 +36,9 @@ __all__ = [
     "recall",
     "six_ways",
     "apple_on_trial",
-    "with_and_without_the_root",
+    "scaling_ablation",
     "head_sweep",
 ]
-
-_HERE = Path(__file__).parent
-_DATA = (
-    _HERE / "_data" if (_HERE / "_data").is_dir() else _HERE.parent / "data"
-)  # installed, or in a checkout
-_GENERATED = ("thinking_machines.npz", "hand_made.npz", "hand_made.json", "SHA256SUMS")
 
 _CODE, _CONSTANT, _FIRST, _LAST, _CAPITAL = (
     slice(64, 128),
@@ -92,10 +86,10 @@ def thinking_machines() -> Example:
     array([[112,  96],
            [ 88, 120]])
     """
-    arrays = _arrays("thinking_machines.npz")
+    arrays = data.arrays("thinking_machines.npz")
     matrices = (arrays[name].astype(np.float64) for name in ("w_q", "w_k", "w_v", "w_o"))
     return Example(
-        ("Thinking", "Machines"), _read_only(arrays["x"]), MultiHeadAttention(*matrices, n_heads=8)
+        ("Thinking", "Machines"), data.read_only(arrays["x"]), MultiHeadAttention(*matrices, n_heads=8)
     )
 
 
@@ -110,9 +104,9 @@ def three_boxes() -> ThreeBoxes:
     array([[112,  96],
            [ 70,  78]])
     """
-    boxes = json.loads(_read("three_boxes.json"))
+    boxes = data.from_json("three_boxes.json")
     return ThreeBoxes(
-        tuple(boxes["words"]), *(_read_only(boxes[name]) for name in ("queries", "keys", "values"))
+        tuple(boxes["words"]), *(data.read_only(boxes[name]) for name in ("queries", "keys", "values"))
     )
 
 
@@ -134,7 +128,7 @@ def sentences() -> dict[str, tuple[str, ...]]:
     >>> {name: len(words) for name, words in sentences().items()}
     {'thinking': 2, 'cat': 7, 'tired': 12, 'wide': 12, 'fruit': 8, 'brand': 10, 'letter': 12, 'soup': 16}
     """
-    return {name: tuple(entry["words"]) for name, entry in json.loads(_read("sentences.json")).items()}
+    return {name: tuple(entry["words"]) for name, entry in data.from_json("sentences.json").items()}
 
 
 def embed(words: Sequence[str], d_model: int = 512) -> np.ndarray:
@@ -248,7 +242,7 @@ def hand_made_rules() -> dict[str, str]:
     >>> hand_made_rules()["previous word"]
     'looks at the word before it'
     """
-    return {job["name"]: job["rule"] for job in json.loads(_read("hand_made.json"))}
+    return {job["name"]: job["rule"] for job in data.from_json("hand_made.json")}
 
 
 def facts() -> dict[str, tuple[int | float, str]]:
@@ -257,7 +251,7 @@ def facts() -> dict[str, tuple[int | float, str]]:
     >>> facts()["picture_score_1"]
     (112, 'Alammar 2018, The Illustrated Transformer')
     """
-    rows = _table("facts.csv")
+    rows = data.rows("facts.csv")
     return {row["key"]: (json.loads(row["value"]), row["source"]) for row in rows}
 
 
@@ -267,7 +261,7 @@ def recall(notebook: str) -> list[dict]:
     >>> [question["name"] for question in recall("05")]
     ['05 the cut', '05 side by side', '05 the price']
     """
-    return json.loads(_read("recall.json")).get(notebook, [])
+    return data.from_json("recall.json").get(notebook, [])
 
 
 def bugs() -> list[dict]:
@@ -276,12 +270,12 @@ def bugs() -> list[dict]:
     >>> len(bugs()), bugs()[0]["name"]
     (10, 'the scores are not divided by √d_k')
     """
-    return json.loads(_read("bugs.json"))
+    return data.from_json("bugs.json")
 
 
 def six_ways() -> dict[str, float]:
     """How long the six ways of notebook 04 took in a stored run, relative to the fastest."""
-    rows = _table("six_ways.csv")
+    rows = data.rows("six_ways.csv")
     return {row["way"]: float(row["time_relative_to_the_fastest"]) for row in rows}
 
 
@@ -298,7 +292,7 @@ def head_sweep(row: str, steps: int) -> dict[int, np.ndarray]:
     >>> {n_heads: len(runs) for n_heads, runs in head_sweep("A", 300).items()}
     {1: 10, 2: 10, 4: 10, 8: 10, 16: 10, 32: 10}
     """
-    table = _table("head_count_sweep.csv")
+    table = data.rows("head_count_sweep.csv")
     varied = {"A": "n_heads", "B": "d_k"}
     if (row, str(steps)) not in {(line["row"], line["steps"]) for line in table}:
         raise ValueError(
@@ -308,7 +302,7 @@ def head_sweep(row: str, steps: int) -> dict[int, np.ndarray]:
     for line in table:
         if (line["row"], line["steps"]) == (row, str(steps)):
             found.setdefault(int(line[varied[row]]), []).append(float(line["above_floor"]))
-    return {setting: _read_only(runs) for setting, runs in found.items()}
+    return {setting: data.read_only(runs) for setting, runs in found.items()}
 
 
 @cache
@@ -324,32 +318,33 @@ def apple_on_trial() -> dict[tuple[str, str, str, str], np.ndarray]:
     """
     found: dict = {}
     for n_heads, seed, measure, heads, _, *row in list(
-        csv.reader(io.StringIO(_read("apple_on_trial.csv").decode()))
+        csv.reader(io.StringIO(data.read("apple_on_trial.csv").decode()))
     )[1:]:
         found.setdefault((n_heads, seed, measure, heads), []).append([float(value) for value in row])
-    return {key: _read_only(rows) for key, rows in found.items()}
+    return {key: data.read_only(rows) for key, rows in found.items()}
 
 
-def with_and_without_the_root() -> dict[tuple[int, bool], dict[int, np.ndarray]]:
+def scaling_ablation() -> dict[tuple[int, bool], dict[int, np.ndarray]]:
     """How far above the floor a model with one head is while it learns, in nat: a stored run for notebook 07.
 
     returns: (d_k, divided by √d_k or not) → step → (n_seeds,)
 
-    >>> sorted(with_and_without_the_root()[64, False])
+    >>> sorted(scaling_ablation()[64, False])
     [50, 100, 200, 300, 400, 600]
     """
     found: dict = {}
-    for line in _table("root.csv"):
+    for line in data.rows("scaling_ablation.csv"):
         curve = found.setdefault((int(line["d_k"]), line["scaled"] == "True"), {})
         curve.setdefault(int(line["step"]), []).append(float(line["above_the_floor"]))
     return {
-        setting: {step: _read_only(runs) for step, runs in curve.items()} for setting, curve in found.items()
+        setting: {step: data.read_only(runs) for step, runs in curve.items()}
+        for setting, curve in found.items()
     }
 
 
 @lru_cache(maxsize=8)  # a slider comes back to the same few heads
 def _hand_made(n_heads, d_k):
-    arrays, stored = _arrays("hand_made.npz"), list(hand_made_rules())
+    arrays, stored = data.arrays("hand_made.npz"), list(hand_made_rules())
     jobs = [stored.index(job) for job in HAND_MADE[:n_heads]]
     kept = min(d_k, 64)
     w_q, w_k, w_v = np.zeros((3, 512, n_heads, d_k))
@@ -391,43 +386,3 @@ def _check_range(value, name, smallest, largest):
         raise TypeError(f"{name} must be a whole number from {smallest} to {largest}, and got {value!r}")
     if not smallest <= value <= largest:
         raise ValueError(f"{name} must lie between {smallest} and {largest}, and got {value}")
-
-
-def _read_only(numbers):
-    array = np.array(numbers, dtype=np.float64)
-    array.flags.writeable = False
-    return array
-
-
-def _arrays(name):
-    with np.load(io.BytesIO(_read(name)), allow_pickle=False) as file:
-        return dict(file)
-
-
-def _table(name):
-    """The rows of a CSV file, each a dict by column."""
-    return list(csv.DictReader(io.StringIO(_read(name).decode())))
-
-
-def _read(name):
-    """The bytes of one data file, after a look at its checksum."""
-    content = _bytes(name)
-    sums = {line[66:]: line[:64] for line in _bytes("SHA256SUMS").decode(errors="replace").splitlines()}
-    if hashlib.sha256(content).hexdigest() != sums.get(name):
-        raise ValueError(f"data/{name} is not the file that data/SHA256SUMS describes: {_remedy(name)}")
-    return content
-
-
-def _bytes(name):
-    try:
-        return (_DATA / name).read_bytes()
-    except OSError as error:
-        raise FileNotFoundError(f"data/{name} cannot be read ({error.strerror}): {_remedy(name)}") from None
-
-
-def _remedy(name):
-    if _DATA.name == "_data":
-        return "install the course again"
-    if name in _GENERATED:
-        return "python data/make.py makes it anew"
-    return f"git restore data/{name} brings it back, or, if you changed it on purpose, python data/make.py renews the checksums"

@@ -9,13 +9,12 @@ best loss that any reader of the language can reach is computed, not guessed.
 from __future__ import annotations
 
 import itertools
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from helpers import examples
+from helpers import data
 
 __all__ = ["MASK", "MaskedWords", "Grammar"]
 
@@ -27,21 +26,21 @@ class MaskedWords:
     """Sentences in which one word each is hidden, and what is known about that word.
 
     tokens:    (batch, n), the number of each word, with that of [mask] where a word is hidden
-    places:    (batch,), where the hidden word stands
+    positions:    (batch,), where the hidden word stands
     targets:   (batch,), the number of the hidden word
     roles:     (batch,), the hidden word's role, an index into Grammar.roles
     senses:    (batch,), the sense of the sentence's noun, an index into Grammar.senses
-    surprises: (batch,), -log P(hidden word | the other words), in nat: their mean is the floor
+    surprisals: (batch,), -log P(hidden word | the other words), in nat: their mean is the floor
     shares:    (batch,), how much each counts in a mean; they sum to 1
     n_senses, n_roles: how many the grammar has
     """
 
     tokens: np.ndarray
-    places: np.ndarray
+    positions: np.ndarray
     targets: np.ndarray
     roles: np.ndarray
     senses: np.ndarray
-    surprises: np.ndarray
+    surprisals: np.ndarray
     shares: np.ndarray
     n_senses: int
     n_roles: int
@@ -52,7 +51,7 @@ class MaskedWords:
     @property
     def floor(self) -> float:
         """The loss of a reader who knows the grammar, on exactly these sentences, in nat."""
-        return float(self.shares @ self.surprises)
+        return float(self.shares @ self.surprisals)
 
     def table(self, values) -> np.ndarray:
         """The mean of some values (batch,) by sense and role: (n_senses, n_roles), NaN where there is no word."""
@@ -68,7 +67,7 @@ class MaskedWords:
             raise ValueError("no sentence is left: kept is False everywhere")
         arrays = (
             getattr(self, name)[kept]
-            for name in ("tokens", "places", "targets", "roles", "senses", "surprises")
+            for name in ("tokens", "positions", "targets", "roles", "senses", "surprisals")
         )
         return MaskedWords(*arrays, shares / shares.sum(), self.n_senses, self.n_roles)
 
@@ -84,7 +83,7 @@ class Grammar:
     probabilities: (n_sentences,), they sum to 1
     role_of:       (n_sentences, n), an index into roles, or -1 for a word that is never hidden
     sense_of:      (n_sentences,), an index into senses
-    surprises:     (n_sentences, n), -log P(this word | the other words of the sentence), in nat
+    surprisals:     (n_sentences, n), -log P(this word | the other words of the sentence), in nat
 
     >>> grammar = Grammar.read()
     >>> grammar.sentences.shape
@@ -103,12 +102,12 @@ class Grammar:
     probabilities: np.ndarray = field(repr=False)
     role_of: np.ndarray = field(repr=False)
     sense_of: np.ndarray = field(repr=False)
-    surprises: np.ndarray = field(repr=False)
+    surprisals: np.ndarray = field(repr=False)
 
     @classmethod
     def read(cls) -> Grammar:
         """The grammar of data/grammar.json."""
-        return cls.from_rules(json.loads(examples._read("grammar.json")))
+        return cls.from_rules(data.from_json("grammar.json"))
 
     @classmethod
     def from_rules(cls, rules: dict) -> Grammar:
@@ -143,7 +142,7 @@ class Grammar:
             probabilities,
             np.array([[role_number[role] for role in row] for row in role_rows]),
             np.array(sense_rows),
-            _surprises(sentences, probabilities),
+            _surprisals(sentences, probabilities),
         )
 
     def numbers(self, text: str) -> np.ndarray:
@@ -170,7 +169,7 @@ class Grammar:
             )
         sentence = np.searchsorted(self._ends, rng.random(batch), side="right")
         role = np.floor(rng.random(batch) * len(self.roles)).astype(int)
-        return self._hide(sentence, self._place_of[sentence, role], np.full(batch, 1 / batch))
+        return self._hide(sentence, self._position_of[sentence, role], np.full(batch, 1 / batch))
 
     def every_word(self) -> MaskedWords:
         """Every sentence with every word hidden that may be, each with its probability: nothing is left to chance."""
@@ -187,7 +186,7 @@ class Grammar:
             targets,
             self.role_of[sentence, place],
             self.sense_of[sentence],
-            self.surprises[sentence, place],
+            self.surprisals[sentence, place],
             shares,
             len(self.senses),
             len(self.roles),
@@ -200,7 +199,7 @@ class Grammar:
         return ends / ends[-1]
 
     @cached_property
-    def _place_of(self):
+    def _position_of(self):
         """Where each role stands: (n_sentences, n_roles)."""
         return np.stack([(self.role_of == role).argmax(axis=1) for role in range(len(self.roles))], axis=1)
 
@@ -243,13 +242,13 @@ _ROLE = {
 }
 
 
-def _surprises(sentences, probabilities):
+def _surprisals(sentences, probabilities):
     """-log P(word | the other words): the sentence's share of all that differ from it in this word only."""
-    surprises = np.empty(sentences.shape)
+    surprisals = np.empty(sentences.shape)
     for place in range(sentences.shape[1]):
         others = np.delete(sentences, place, axis=1)
         _, group = np.unique(others, axis=0, return_inverse=True)
         group = group.ravel()  # some versions of NumPy return a column
         together = np.bincount(group, weights=probabilities)[group]
-        surprises[:, place] = np.log(together / probabilities)
-    return surprises
+        surprisals[:, place] = np.log(together / probabilities)
+    return surprisals

@@ -2,7 +2,7 @@
 
 The model reads a sentence in which one word is hidden and says how likely each word is in its place:
 
-    x = embeddings[tokens] + positions         word vectors
+    x = embeddings[tokens] + position_embeddings         word vectors
     z = x + attention(x)                       each word adds what its heads found
     scores = z[hidden word] @ output           one score for each word of the vocabulary
 
@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from helpers import examples, fast
+from helpers import data, fast
 from helpers.attention import MultiHeadAttention, merge_heads, split_heads
 
 __all__ = [
@@ -49,9 +49,9 @@ __all__ = [
 # The steps, each with its backward step
 
 
-def embed(tokens, embeddings, positions):
+def embed(tokens, embeddings, position_embeddings):
     """Look up each word's vector, and add the vector of its place."""
-    return embeddings[tokens] + positions  # (batch, n, d_model)
+    return embeddings[tokens] + position_embeddings  # (batch, n, d_model)
 
 
 def embed_backward(d_x, tokens, n_words):
@@ -120,7 +120,7 @@ class Parameters:
     """Everything that is learned. Gradients come in the same form.
 
     embeddings: (n_words, d_model)
-    positions:  (n, d_model)
+    position_embeddings:  (n, d_model)
     w_q, w_k:   (d_model, n_heads · d_k)
     w_v:        (d_model, n_heads · d_v)
     w_o:        (n_heads · d_v, d_model)
@@ -129,7 +129,7 @@ class Parameters:
     """
 
     embeddings: np.ndarray = field(repr=False)
-    positions: np.ndarray = field(repr=False)
+    position_embeddings: np.ndarray = field(repr=False)
     w_q: np.ndarray = field(repr=False)
     w_k: np.ndarray = field(repr=False)
     w_v: np.ndarray = field(repr=False)
@@ -178,62 +178,62 @@ class Parameters:
 
     def embed(self, tokens) -> np.ndarray:
         """The word vectors that the attention sees: (..., n, d_model)."""
-        return embed(np.asarray(tokens), self.embeddings, self.positions)
+        return embed(np.asarray(tokens), self.embeddings, self.position_embeddings)
 
 
 _ARRAYS = [each.name for each in fields(Parameters) if each.name not in ("n_heads", "scaled")]
 
 
-def read(parameters: Parameters, tokens, places, heads=None):
+def read(parameters: Parameters, tokens, positions, heads=None):
     """How the model scores every word of the vocabulary for the hidden place.
 
     Only the hidden word's row of the weights reaches the scores. The other rows are what the same matrices give
     for words that the training never asked about.
 
     tokens: (batch, n), whole numbers
-    places: (batch,), where each sentence's hidden word stands
+    positions: (batch,), where each sentence's hidden word stands
     heads:  (n_heads,), boolean, False turns a head off: it finds zeros; all are on unless given
     returns: scores (batch, n_words), weights (batch, n_heads, n, n)
     """
-    tokens, places = _whole_numbers(parameters, tokens=tokens, places=places)
+    tokens, positions = _whole_numbers(parameters, tokens=tokens, positions=positions)
     if heads is not None:
         heads = np.asarray(heads)
         if heads.dtype != bool or heads.shape != (parameters.n_heads,):
             raise ValueError(
                 f"heads must be {parameters.n_heads} booleans, False where a head is off, and got {heads.dtype} of shape {heads.shape}"
             )
-    scores, weights, _ = _forward(parameters, tokens, places, heads)
+    scores, weights, _ = _forward(parameters, tokens, positions, heads)
     return scores, weights
 
 
-def _forward(p, tokens, places, heads=None):
-    x = embed(tokens, p.embeddings, p.positions)  # (batch, n, d_model)
+def _forward(p, tokens, positions, heads=None):
+    x = embed(tokens, p.embeddings, p.position_embeddings)  # (batch, n, d_model)
     queries, keys, values = (split_heads(project(x, w), p.n_heads) for w in (p.w_q, p.w_k, p.w_v))
     found, weights = attend(queries, keys, values, p.scaled)  # (batch, n_heads, n, d_v)
     if heads is not None:
         found = found * heads[:, None, None]
-    hidden = np.arange(len(places)), places  # from here on only the hidden word matters
+    hidden = np.arange(len(positions)), positions  # from here on only the hidden word matters
     merged = merge_heads(found)[hidden]  # (batch, n_heads · d_v)
     z = x[hidden] + project(merged, p.w_o)  # (batch, d_model)
     scores = project(z, p.output)  # (batch, n_words)
     return scores, weights, (x, queries, keys, values, hidden, merged, z)
 
 
-def loss_and_gradients(parameters: Parameters, tokens, places, targets) -> tuple[float, Parameters]:
+def loss_and_gradients(parameters: Parameters, tokens, positions, targets) -> tuple[float, Parameters]:
     """The mean loss of a batch in nat, and its gradient by every parameter: forward, then the same way back.
 
     tokens: (batch, n), whole numbers
-    places: (batch,), where each sentence's hidden word stands
+    positions: (batch,), where each sentence's hidden word stands
     targets: (batch,), the number of the hidden word
 
     >>> parameters = Parameters.random(n_words=5, n=3, d_model=4, n_heads=2, rng=np.random.default_rng(0))
-    >>> loss, gradients = loss_and_gradients(parameters, tokens=[[1, 0, 2], [0, 3, 4]], places=[1, 0], targets=[4, 2])
+    >>> loss, gradients = loss_and_gradients(parameters, tokens=[[1, 0, 2], [0, 3, 4]], positions=[1, 0], targets=[4, 2])
     >>> gradients.w_q.shape, gradients.embeddings.shape
     ((4, 4), (5, 4))
     """
     p = parameters
-    tokens, places, targets = _whole_numbers(p, tokens=tokens, places=places, targets=targets)
-    scores, weights, (x, queries, keys, values, hidden, merged, z) = _forward(p, tokens, places)
+    tokens, positions, targets = _whole_numbers(p, tokens=tokens, positions=positions, targets=targets)
+    scores, weights, (x, queries, keys, values, hidden, merged, z) = _forward(p, tokens, positions)
     each, probabilities = cross_entropy(scores, targets)
 
     d_scores = cross_entropy_backward(probabilities, targets)  # (batch, n_words)
@@ -246,9 +246,9 @@ def loss_and_gradients(parameters: Parameters, tokens, places, targets) -> tuple
     d_x_v, d_w_v = project_backward(merge_heads(d_values), x, p.w_v)
     d_x = d_x_q + d_x_k + d_x_v  # x went four ways: its gradients add up,
     d_x[hidden] += d_z  # the fourth for the hidden word only
-    d_embeddings, d_positions = embed_backward(d_x, tokens, len(p.embeddings))
+    d_embeddings, d_position_embeddings = embed_backward(d_x, tokens, len(p.embeddings))
     return float(each.mean()), Parameters(
-        d_embeddings, d_positions, d_w_q, d_w_k, d_w_v, d_w_o, d_output, p.n_heads
+        d_embeddings, d_position_embeddings, d_w_q, d_w_k, d_w_v, d_w_o, d_output, p.n_heads
     )
 
 
@@ -260,14 +260,14 @@ def _only(hidden, d_rows, like):
 
 
 def _whole_numbers(p, **given):
-    """tokens, places and targets as arrays, after a look at their shapes and ranges: -1 would silently mean the last word."""
-    n_words, n = len(p.embeddings), len(p.positions)
+    """tokens, positions and targets as arrays, after a look at their shapes and ranges: -1 would silently mean the last word."""
+    n_words, n = len(p.embeddings), len(p.position_embeddings)
     arrays = {name: np.asarray(array) for name, array in given.items()}
     batch = len(arrays["tokens"]) if arrays["tokens"].ndim else 0
     for name, array in arrays.items():
         shape, end = {
             "tokens": ((batch, n), n_words),
-            "places": ((batch,), n),
+            "positions": ((batch,), n),
             "targets": ((batch,), n_words),
         }[name]
         if array.dtype.kind not in "iu":
@@ -301,22 +301,22 @@ class Adam:
     Source: Kingma and Ba 2015, Algorithm 1.
     """
 
-    def __init__(self, parameters: Parameters, keep_mean=0.9, keep_spread=0.999, tiny=1e-8):
+    def __init__(self, parameters: Parameters, beta1=0.9, beta2=0.999, eps=1e-8):
         self.parameters, self.steps = parameters, 0
-        self.keep_mean, self.keep_spread, self.tiny = keep_mean, keep_spread, tiny
+        self.beta1, self.beta2, self.eps = beta1, beta2, eps
         self.mean = {name: np.zeros_like(array) for name, array in parameters.arrays().items()}
         self.spread = {name: np.zeros_like(array) for name, array in parameters.arrays().items()}
 
-    def step(self, gradients: Parameters, rate: float) -> None:
-        """Change the parameters in place; no number moves much further than rate."""
+    def step(self, gradients: Parameters, learning_rate: float) -> None:
+        """Change the parameters in place; no number moves much further than learning_rate."""
         self.steps += 1
-        mean_share, spread_share = 1 - self.keep_mean**self.steps, 1 - self.keep_spread**self.steps
+        mean_share, spread_share = 1 - self.beta1**self.steps, 1 - self.beta2**self.steps
         arrays = self.parameters.arrays()
         for name, gradient in gradients.arrays().items():
             mean, spread = self.mean[name], self.spread[name]
-            mean += (1 - self.keep_mean) * (gradient - mean)
-            spread += (1 - self.keep_spread) * (gradient * gradient - spread)
-            arrays[name] -= rate * (mean / mean_share) / (np.sqrt(spread / spread_share) + self.tiny)
+            mean += (1 - self.beta1) * (gradient - mean)
+            spread += (1 - self.beta2) * (gradient * gradient - spread)
+            arrays[name] -= learning_rate * (mean / mean_share) / (np.sqrt(spread / spread_share) + self.eps)
 
 
 @dataclass(eq=False)
@@ -345,14 +345,14 @@ def train(
     rng: np.random.Generator,
     steps: int = 1500,
     batch: int = 64,
-    rate: float = 0.01,
+    learning_rate: float = 0.01,
     checkpoints: Iterable[int] = (),
     progress: bool = True,
     watch: Callable[[Training], None] | None = None,
 ) -> Training:
     """Let a copy of the parameters learn. Interrupt the kernel, and what was learned so far is returned.
 
-    The rate falls evenly from rate to 0, so that the last steps no longer jump about. The same parameters
+    The learning_rate falls evenly from learning_rate to 0, so that the last steps no longer jump about. The same parameters
     and the same rng give the same numbers: to the last bit on one machine, and to printed precision on
     another, where sums are rounded in another order, as long as the parameters are float64.
 
@@ -364,8 +364,8 @@ def train(
     Source of Adam: Kingma and Ba 2015.
     """
     _check_counts(steps=steps, batch=batch)
-    if not 0 < rate < math.inf:
-        raise ValueError(f"rate must be a positive number, and got {rate!r}")
+    if not 0 < learning_rate < math.inf:
+        raise ValueError(f"learning_rate must be a positive number, and got {learning_rate!r}")
     if not isinstance(rng, np.random.Generator):
         raise TypeError(
             f"rng must be a numpy Generator, as np.random.default_rng(0) makes one, and got {type(rng).__name__}"
@@ -383,8 +383,8 @@ def train(
     try:
         for done in range(1, steps + 1):
             words = draw(rng, batch)
-            loss, gradients = loss_and_gradients(parameters, words.tokens, words.places, words.targets)
-            adam.step(gradients, rate * (1 - (done - 1) / steps))
+            loss, gradients = loss_and_gradients(parameters, words.tokens, words.positions, words.targets)
+            adam.step(gradients, learning_rate * (1 - (done - 1) / steps))
             training.losses.append(loss)
             training.floors.append(words.floor)
             if done in wanted:
@@ -408,7 +408,7 @@ def trained() -> Training:
     >>> list(trained().checkpoints)
     [0, 10, 30, 60, 100, 150, 200, 300, 500, 800, 1150, 1500]
     """
-    arrays = examples._arrays("trained.npz")
+    arrays = data.arrays("trained.npz")
     steps = arrays["steps"].tolist()
     checkpoints = {
         step: Parameters(*(arrays[name][i] for name in _ARRAYS), n_heads=8) for i, step in enumerate(steps)
@@ -428,7 +428,7 @@ def _bar(steps):
     from IPython import get_ipython
     from IPython.display import display
 
-    from helpers.twins import view_entry
+    from helpers.widgets.static_fallback import view_entry
 
     if not hasattr(get_ipython(), "kernel"):
         return None
@@ -448,7 +448,7 @@ def losses(parameters: Parameters, words, heads=None, batch: int = 2048) -> np.n
     parts = []
     for start in range(0, len(words), batch):
         part = slice(start, start + batch)
-        scores, _ = read(parameters, words.tokens[part], words.places[part], heads)
+        scores, _ = read(parameters, words.tokens[part], words.positions[part], heads)
         parts.append(cross_entropy(scores, words.targets[part])[0])
     return np.concatenate(parts)
 

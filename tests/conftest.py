@@ -1,16 +1,12 @@
 import atexit
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # the tests share notebooks.py and jupyterlab.py
-
-import jupyterlab
 import pytest
 
-import notebooks
+from tools import jupyterlab, notebooks
 
 # At import, so that the kernels that nbval starts inherit it: a learner's own answers never change a test.
 # Each process of a parallel run has its own folder.

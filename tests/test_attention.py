@@ -5,12 +5,18 @@ import math
 import re
 
 import numpy as np
+import plain_loops
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-import plain_loops
 from helpers.attention import (
-    MultiHeadAttention, causal_mask, merge_heads, padding_mask, scaled_dot_product_attention, softmax, split_heads,
+    MultiHeadAttention,
+    causal_mask,
+    merge_heads,
+    padding_mask,
+    scaled_dot_product_attention,
+    softmax,
+    split_heads,
 )
 
 pytestmark = pytest.mark.filterwarnings("error")    # a warning in a notebook is a red box that the reader has to explain away

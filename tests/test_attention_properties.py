@@ -3,15 +3,21 @@
 import os
 
 import numpy as np
+import plain_loops
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.testing import assert_allclose, assert_array_equal
 
-import plain_loops
 from helpers.attention import (
-    MultiHeadAttention, causal_mask, merge_heads, padding_mask, scaled_dot_product_attention, softmax, split_heads,
+    MultiHeadAttention,
+    causal_mask,
+    merge_heads,
+    padding_mask,
+    scaled_dot_product_attention,
+    softmax,
+    split_heads,
 )
 
 pytestmark = pytest.mark.filterwarnings("error")

@@ -9,7 +9,12 @@ import re
 
 import numpy as np
 import pytest
-from jupyterlab import (
+
+from helpers import examples
+from helpers.attention import merge_heads, scaled_dot_product_attention, softmax, split_heads
+from helpers.grammar import Grammar
+from helpers.learning import losses, trained
+from tools.jupyterlab import (
     WIDGETS,
     barriers,
     box_of,
@@ -22,12 +27,7 @@ from jupyterlab import (
     wait_for_description,
     wait_until_different,
 )
-
-from helpers import examples
-from helpers.attention import merge_heads, scaled_dot_product_attention, softmax, split_heads
-from helpers.grammar import Grammar
-from helpers.learning import losses, trained
-from notebooks import ROOT, notebook_files
+from tools.notebooks import ROOT, notebook_files
 
 D_MODEL = 512
 ALL = [str(path.relative_to(ROOT)) for path in notebook_files() if path.parent.name != "solutions"]

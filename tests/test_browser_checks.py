@@ -6,9 +6,9 @@ import json
 import re
 
 import pytest
-from jupyterlab import WIDGETS, Notebook, barriers, too_wide
 
-from notebooks import FOLDER, read, source
+from tools.jupyterlab import WIDGETS, Notebook, barriers, too_wide
+from tools.notebooks import FOLDER, read, source
 
 SET_SOURCE = """([place, text]) => {
   window.jupyterapp.shell.currentWidget.content.widgets[place].model.sharedModel.setSource(text);

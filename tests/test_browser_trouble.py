@@ -6,7 +6,8 @@ import json
 import shutil
 
 import pytest
-from jupyterlab import (
+
+from tools.jupyterlab import (
     SLIDERS,
     WIDGETS,
     Slider,
@@ -20,16 +21,15 @@ from jupyterlab import (
     wait_for_description,
     wait_until_different,
 )
-
-from notebooks import FOLDER, notebook_files
+from tools.notebooks import FOLDER, notebook_files
 
 COURSE = [path.name for path in notebook_files() if path.parent == FOLDER]
 HEADS, BENCH = explorer_with("heads", "head size"), explorer_with("divisor", "temperature")
 CELLS = [
-    "from helpers.explorers import HeadExplorer, ScoreBench",
+    "from helpers.explorers import HeadExplorer, TwoScores",
     "HeadExplorer()",
     "HeadExplorer()",
-    "bench = ScoreBench()\nbench",
+    "bench = TwoScores()\nbench",
     "bench",
 ]
 each_notebook = pytest.mark.parametrize("name", COURSE, ids=lambda name: name.removesuffix(".ipynb"))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from jupyterlab import (
+
+from tools.jupyterlab import (
     VoilaPage,
     chromium,
     explorer_with,
@@ -14,8 +15,7 @@ from jupyterlab import (
     wait_until_different,
     what_is_missing,
 )
-
-from notebooks import FOLDER
+from tools.notebooks import FOLDER
 
 HEADS = explorer_with("heads", "head size")
 

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from helpers import checks, examples, memory
+from helpers import checks, examples
 from helpers.attention import (
     MultiHeadAttention,
     merge_heads,
@@ -18,17 +18,18 @@ from helpers.attention import (
     softmax,
     split_heads,
 )
-from helpers.checks import Progress, Recall, multi_head_puzzle
+from helpers.checks import Progress, multi_head_puzzle
 from helpers.checks.catalogue import MISTAKES
 from helpers.checks.check import Check
 from helpers.checks.exercises import EXERCISES
 from helpers.checks.judge import judge, occurring
+from helpers.questions import Recall, answers_file
 
 
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("THINKING_MACHINES_DATA", str(tmp_path))
-    monkeypatch.setattr(memory, "_not_written", {name: [] for name in memory.FILES})
+    monkeypatch.setattr(answers_file, "_not_written", {name: [] for name in answers_file.FILES})
     return tmp_path
 
 
@@ -505,14 +506,14 @@ def test_a_change_in_place_is_named_and_harms_nothing():
 def test_an_error_is_short_and_shows_the_learners_line():
     found = judge(EXERCISES["attention"], by_a_name_that_does_not_exist)
     assert found.text.splitlines() == [
-        "Your function stops with an error in its line 2, scores = querys @ keys.T",
+        "Your function stops with an error in its line 2, scores = querys @ keys.T  # noqa: F821",
         "NameError: name 'querys' is not defined",
         "It was called with queries (3, 4), keys (5, 4), values (5, 2).",
     ]
 
 
 def by_a_name_that_does_not_exist(queries, keys, values):
-    scores = querys @ keys.T
+    scores = querys @ keys.T  # noqa: F821
     return softmax(scores) @ values
 
 
@@ -619,7 +620,7 @@ def test_an_answer_survives_a_restart_and_can_be_forgotten():
     check(EXERCISES["scale"].right)
     assert "solved this one before" in Check("scale")(lambda scores, d_k: None).said
     assert "def my_scale" in Check("scale").last()
-    memory.forget()
+    answers_file.forget()
     assert Check("scale").last() == "No answer has been checked yet."
 
 
@@ -640,8 +641,8 @@ def test_buttons_show_hints_solution_and_last_answer():
 
 
 def test_nothing_is_recorded_in_a_paused_kernel(own_folder, monkeypatch):
-    monkeypatch.setattr(memory, "_paused", False)
-    memory.pause()
+    monkeypatch.setattr(answers_file, "_paused", False)
+    answers_file.pause()
     Check("scale")(unscaled)
     assert os.listdir(own_folder) == []
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers import examples
+from helpers import data, examples
 from helpers.attention import split_heads
 
 DATA = Path(__file__).parents[1] / "data"
@@ -29,7 +29,7 @@ def other_folder(tmp_path, monkeypatch):
     """A copy of the data folder that a test may damage."""
     folder = tmp_path / "data"
     shutil.copytree(DATA, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(examples, "_DATA", folder)
+    monkeypatch.setattr(data, "FOLDER", folder)
     clear_caches()
     yield folder
     clear_caches()
@@ -323,7 +323,7 @@ class TestFiles:
 
     def test_an_installed_copy_has_no_generator(self, other_folder, monkeypatch):
         installed = other_folder.rename(other_folder.with_name("_data"))
-        monkeypatch.setattr(examples, "_DATA", installed)
+        monkeypatch.setattr(data, "FOLDER", installed)
         assert examples.three_boxes().words == ("Thinking", "Machines")
         (installed / "facts.csv").unlink()
         with pytest.raises(FileNotFoundError, match="install the course again$"):

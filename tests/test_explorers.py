@@ -10,13 +10,13 @@ import ipywidgets as widgets
 import numpy as np
 import pytest
 
-from helpers import examples, learning, memory
+from helpers import examples, learning
 from helpers.attention import MultiHeadAttention, causal_mask, scaled_dot_product_attention, softmax
 from helpers.checks import catalogue
 from helpers.explorers import (
-    BudgetBench,
     BugZoo,
     DotProductGrid,
+    HeadBudget,
     HeadExplorer,
     HeadMap,
     HeadSweep,
@@ -24,13 +24,14 @@ from helpers.explorers import (
     MaskPainter,
     Race,
     RowFollower,
-    ScoreBench,
     ShapeTheatre,
     TrainingScrubber,
+    TwoScores,
 )
 from helpers.explorers.bug_zoo import Exhibit
 from helpers.figures import score_panel, weight_panels
 from helpers.grammar import Grammar
+from helpers.questions import answers_file
 
 WORDS = ("the", "cat", "saw", "the", "dog", "and", "ran")
 RNG = np.random.default_rng(0)
@@ -44,7 +45,7 @@ def slow_way(x):
 
 
 MAKERS = {
-    "BudgetBench": lambda: BudgetBench(lambda keys: keys[..., 0] > 0),
+    "HeadBudget": lambda: HeadBudget(lambda keys: keys[..., 0] > 0),
     "BugZoo": BugZoo,
     "DotProductGrid": lambda: DotProductGrid(*RNG.integers(-4, 5, (2, 64))),
     "HeadExplorer": lambda: HeadExplorer(WORDS),
@@ -52,7 +53,7 @@ MAKERS = {
     "HeadSwitch": lambda: HeadSwitch(TRAINING.parameters, GRAMMAR),
     "MaskPainter": lambda: MaskPainter(Q, K, V, WORDS),
     "RowFollower": lambda: RowFollower(Q[:2], K, V[:, :3], WORDS[:2], WORDS),
-    "ScoreBench": ScoreBench,
+    "TwoScores": TwoScores,
     "ShapeTheatre": ShapeTheatre,
     "TrainingScrubber": lambda: TrainingScrubber(TRAINING, GRAMMAR),
 }
@@ -369,7 +370,7 @@ def test_a_grid_of_numbers_that_make_no_square_is_refused():
 
 
 def test_the_bench_shows_softmax():
-    bench = ScoreBench(scores=(112, 96))
+    bench = TwoScores(scores=(112, 96))
     bench.divisor.value, bench.temperature.value = 2.0, 4.0
     np.testing.assert_allclose(bench.weights, softmax(np.array([14.0, 12.0])))
     assert "0.8808" in bench.view.value
@@ -485,7 +486,7 @@ def test_the_right_answer_is_accepted_and_every_other_has_its_own_reason(zoo, nu
         assert (
             ("<b>Right.</b>" in zoo.verdict.value)
             == (option == right)
-            == (memory.kept("answers")[-1]["right"])
+            == (answers_file.kept("answers")[-1]["right"])
         )
         assert zoo._right_box.layout.display == ""
     for url, _ in zoo.exhibit.bug["threads"]:
@@ -501,10 +502,10 @@ def test_an_answer_is_recorded_and_the_first_one_counts_in_a_new_zoo(zoo):
         zoo.exhibit.right_answer,
     )
     zoo.button.click()
-    assert "Choose one" in zoo.verdict.value and memory.kept("answers") == []
+    assert "Choose one" in zoo.verdict.value and answers_file.kept("answers") == []
     zoo.answer(wrong)
     zoo.answer(right)
-    kept = [(entry["zoo"], entry["answer"], entry["right"]) for entry in memory.kept("answers")]
+    kept = [(entry["zoo"], entry["answer"], entry["right"]) for entry in answers_file.kept("answers")]
     assert kept == [(right, wrong, False), (right, right, True)]
     again = BugZoo()
     assert f"Not this one: {wrong}" in html.unescape(again.verdict.value) and "0 of 1" in again.score.value
@@ -536,9 +537,9 @@ def test_nothing_in_an_exhibit_or_an_answer_is_taken_for_markup(zoo):
             "<img" not in part.value
             for part in (zoo.question, zoo.verdict, zoo.numbers_line, zoo.places_view, zoo.score)
         )
-    assert all("<img" not in data.get("text/html", "") for data, _ in zoo._twin())
-    memory.keep("answers", {"zoo": zoo.exhibit.right_answer, "answer": ["no", "text"]})
-    memory.keep("answers", {"zoo": ["no", "text"], "answer": bad})
+    assert all("<img" not in data.get("text/html", "") for data, _ in zoo._fallback())
+    answers_file.keep("answers", {"zoo": zoo.exhibit.right_answer, "answer": ["no", "text"]})
+    answers_file.keep("answers", {"zoo": ["no", "text"], "answer": bad})
     BugZoo().picture()
 
 
@@ -570,7 +571,7 @@ def test_weights_whose_rows_do_not_sum_to_1_are_refused():
 
 
 def test_the_cut_moves_no_number_that_stays_and_every_table_that_changes():
-    bench = BudgetBench(lambda keys: keys[..., 0] > 0)
+    bench = HeadBudget(lambda keys: keys[..., 0] > 0)
     for h, n in itertools.product((1, 4, 64, 512), (4, 12)):
         bench.heads.value, bench.n_keys.value = h, n
         counted = {name: value for name, (value, _) in bench.quantities().items()}
@@ -736,7 +737,7 @@ def test_the_switch_shows_what_the_model_knows_without_the_heads(off):
         sample.senses * 6 + sample.roles, sample.shares, 60
     ).reshape(10, 6)
     wholes = (
-        sample.table(sample.surprises),
+        sample.table(sample.surprisals),
         learning.ablate(TRAINING.parameters, (), sample),
         learning.ablate(TRAINING.parameters, off, sample),
     )

@@ -46,7 +46,7 @@ def sense_of(text):
 def filled(words):
     """The sentences of some MaskedWords with the hidden words put back: (batch, n)."""
     tokens = words.tokens.copy()
-    tokens[np.arange(len(words)), words.places] = words.targets
+    tokens[np.arange(len(words)), words.positions] = words.targets
     return tokens
 
 
@@ -102,14 +102,14 @@ class TestFloor:
         for row, probability in zip(GRAMMAR.sentences.tolist(), GRAMMAR.probabilities):
             for place in range(len(row)):
                 together[(place, *row[:place], *row[place + 1 :])] += probability
-        for row, probability, surprises in zip(
-            GRAMMAR.sentences.tolist(), GRAMMAR.probabilities, GRAMMAR.surprises
+        for row, probability, surprisals in zip(
+            GRAMMAR.sentences.tolist(), GRAMMAR.probabilities, GRAMMAR.surprisals
         ):
             by_hand = [
                 -math.log(probability / together[(place, *row[:place], *row[place + 1 :])])
                 for place in range(len(row))
             ]
-            assert np.allclose(surprises, by_hand, atol=1e-9)
+            assert np.allclose(surprisals, by_hand, atol=1e-9)
 
     def test_the_floor_of_each_role_is_the_one_worked_out_on_paper(self):
         ln, every = math.log, GRAMMAR.every_word()
@@ -130,26 +130,28 @@ class TestFloor:
         # For each context the probabilities of all words that may stand there sum to 1.
         place = 4
         groups = defaultdict(float)
-        for row, surprise in zip(GRAMMAR.sentences, GRAMMAR.surprises[:, place]):
+        for row, surprise in zip(GRAMMAR.sentences, GRAMMAR.surprisals[:, place]):
             groups[tuple(np.delete(row, place))] += math.exp(-surprise)
         assert np.allclose(list(groups.values()), 1, atol=1e-12)
 
     def test_many_random_sentences_come_close(self):
         words = GRAMMAR.draw(np.random.default_rng(5), 200_000)
         exact = GRAMMAR.every_word()
-        spread = words.surprises.std() / math.sqrt(len(words))
+        spread = words.surprisals.std() / math.sqrt(len(words))
         assert abs(words.floor - exact.floor) < 4 * spread and spread < 0.003
         # After "old" any noun may stand, and each comes as often as the floor supposes.
         old = (words.tokens == GRAMMAR.words.index("old")).any(axis=1) & (words.roles == ROLE["noun"])
         shares = np.bincount(words.targets[old]) / old.sum()
-        assert np.allclose(words.surprises[old], math.log(5)) and old.sum() > 5000
+        assert np.allclose(words.surprisals[old], math.log(5)) and old.sum() > 5000
         assert (shares > 0).sum() == 5 and abs(shares[shares > 0] - 1 / 5).max() < 0.02
 
     def test_the_place_alone_is_not_enough(self):
         # The best loss of a reader who sees where the gap is, and no word.
         every, loss = GRAMMAR.every_word(), 0
-        for place in np.unique(every.places):
-            shares = np.bincount(every.targets[every.places == place], every.shares[every.places == place])
+        for place in np.unique(every.positions):
+            shares = np.bincount(
+                every.targets[every.positions == place], every.shares[every.positions == place]
+            )
             shares = shares[shares > 0]
             loss -= (shares * np.log(shares / shares.sum())).sum()
         assert loss > every.floor + 1.5
@@ -172,7 +174,7 @@ class TestFloor:
         assert sorted(small.probabilities) == pytest.approx([1 / 6] * 3 + [1 / 2])
         last = {
             small.words[row[-1]]: math.exp(-surprise)
-            for row, surprise in zip(small.sentences, small.surprises[:, -1])
+            for row, surprise in zip(small.sentences, small.surprisals[:, -1])
         }
         assert last == pytest.approx({"saw": 1 / 2, "pleased": 1 / 6, "amused": 1 / 6, "worried": 1 / 6})
 
@@ -181,7 +183,7 @@ class TestDraw:
     def test_random_sentences_follow_the_rules_and_hide_one_word_of_the_role_they_name(self):
         words = GRAMMAR.draw(np.random.default_rng(3), 500)
         assert ((words.tokens == 0).sum(axis=1) == 1).all() and (words.targets > 0).all()
-        assert (words.tokens[np.arange(500), words.places] == 0).all()
+        assert (words.tokens[np.arange(500), words.positions] == 0).all()
         assert [sense_of(GRAMMAR.text(row)) for row in filled(words)] == words.senses.tolist()
         of_role = {
             "subject": "anna mary ella tom paul ben",
@@ -204,7 +206,7 @@ class TestDraw:
         words = GRAMMAR.draw(np.random.default_rng(6), 50)
         sentence = {tuple(row): i for i, row in enumerate(GRAMMAR.sentences)}
         rows = [sentence[tuple(row)] for row in filled(words)]
-        assert words.surprises.tolist() == GRAMMAR.surprises[rows, words.places].tolist()
+        assert words.surprisals.tolist() == GRAMMAR.surprisals[rows, words.positions].tolist()
 
     def test_the_same_seed_gives_the_same_sentences(self):
         one, two, other = (GRAMMAR.draw(np.random.default_rng(seed), 40).tokens for seed in (7, 7, 8))
@@ -228,7 +230,7 @@ class TestMaskedWords:
     def test_every_word_hides_each_word_that_has_a_role(self):
         every = GRAMMAR.every_word()
         assert len(every) == 6 * len(GRAMMAR.sentences) and abs(every.shares.sum() - 1) < 1e-12
-        assert (every.tokens[np.arange(len(every)), every.places] == 0).all()
+        assert (every.tokens[np.arange(len(every)), every.positions] == 0).all()
 
     def test_a_table_holds_the_means_by_sense_and_role(self):
         words = GRAMMAR.draw(np.random.default_rng(1), 300)
@@ -239,7 +241,7 @@ class TestMaskedWords:
             here = (words.senses == sense) & (words.roles == role)
             assert here.any() and table[sense, role] == pytest.approx(values[here].mean())
         few = words.where((words.senses == 3) & (words.roles == 1))
-        assert np.isnan(few.table(few.surprises)).sum() == 59
+        assert np.isnan(few.table(few.surprisals)).sum() == 59
         assert few.shares.sum() == pytest.approx(1)
 
     def test_nothing_left_is_said(self):

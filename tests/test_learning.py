@@ -8,12 +8,12 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-import refresh
 
 from helpers import learning
 from helpers.attention import MultiHeadAttention
 from helpers.grammar import Grammar
 from helpers.learning import Adam, Parameters, ablate, loss_and_gradients, losses, read, train
+from tools import refresh
 
 GRAMMAR = Grammar.read()
 TRIAL = list(
@@ -36,7 +36,7 @@ def some_words(seed=1, batch=7):
 
 
 def arguments(words):
-    return words.tokens, words.places, words.targets
+    return words.tokens, words.positions, words.targets
 
 
 def by_differences(function, array, step=1e-5):
@@ -67,15 +67,15 @@ class TestSteps:
 
     def test_embed(self):
         tokens = np.array([[2, 0, 2, 4], [4, 2, 1, 0]])  # word 3 never, word 2 three times
-        embeddings, positions = self.rng.standard_normal((5, 3)), self.rng.standard_normal((4, 3))
+        embeddings, position_embeddings = self.rng.standard_normal((5, 3)), self.rng.standard_normal((4, 3))
         d_x = self.rng.standard_normal((2, 4, 3))
 
         def loss():
-            return (learning.embed(tokens, embeddings, positions) * d_x).sum()
+            return (learning.embed(tokens, embeddings, position_embeddings) * d_x).sum()
 
-        d_embeddings, d_positions = learning.embed_backward(d_x, tokens, n_words=5)
+        d_embeddings, d_position_embeddings = learning.embed_backward(d_x, tokens, n_words=5)
         assert_same(d_embeddings, by_differences(loss, embeddings))
-        assert_same(d_positions, by_differences(loss, positions))
+        assert_same(d_position_embeddings, by_differences(loss, position_embeddings))
         assert (d_embeddings[3] == 0).all()
 
     def test_project(self):
@@ -148,13 +148,13 @@ class TestGradients:
         divided = plain.copy()
         divided.scaled, divided.w_q = True, plain.w_q * np.sqrt(4)  # d_k = 4
         np.testing.assert_allclose(
-            read(plain, words.tokens, words.places)[0],
-            read(divided, words.tokens, words.places)[0],
+            read(plain, words.tokens, words.positions)[0],
+            read(divided, words.tokens, words.positions)[0],
             atol=1e-12,
         )
         x = plain.embed(words.tokens)
         np.testing.assert_allclose(
-            plain.attention(x)[1], read(plain, words.tokens, words.places)[1], atol=1e-12
+            plain.attention(x)[1], read(plain, words.tokens, words.positions)[1], atol=1e-12
         )
 
     def test_the_loss_is_the_mean_of_the_losses(self):
@@ -184,15 +184,15 @@ class TestGradients:
         ours, theirs = Adam(parameters), torch.optim.Adam(tensors.values(), lr=0.02)
         for step in range(4):
             words = some_words(step, 9)
-            tokens, places, targets = map(torch.from_numpy, arguments(words))
+            tokens, positions, targets = map(torch.from_numpy, arguments(words))
             t, heads = tensors, parameters.n_heads
-            x = t["embeddings"][tokens] + t["positions"]
+            x = t["embeddings"][tokens] + t["position_embeddings"]
             queries, keys, values = (
                 (x @ t[w]).view(9, N, heads, -1).transpose(1, 2) for w in ("w_q", "w_k", "w_v")
             )
             found = torch.nn.functional.scaled_dot_product_attention(queries, keys, values)
             z = x + found.transpose(1, 2).reshape(9, N, -1) @ t["w_o"]
-            loss = torch.nn.functional.cross_entropy(z[torch.arange(9), places] @ t["output"], targets)
+            loss = torch.nn.functional.cross_entropy(z[torch.arange(9), positions] @ t["output"], targets)
             theirs.zero_grad()
             loss.backward()
             our_loss, gradients = loss_and_gradients(parameters, *arguments(words))
@@ -210,18 +210,18 @@ class TestModel:
         parameters, words = model(), some_words()
         x = parameters.embed(words.tokens)
         output, weights = parameters.attention(x)
-        scores, found_weights = read(parameters, words.tokens, words.places)
+        scores, found_weights = read(parameters, words.tokens, words.positions)
         assert isinstance(parameters.attention, MultiHeadAttention) and weights.shape == (7, 3, N, N)
         np.testing.assert_allclose(found_weights, weights, atol=1e-12)
-        expected = (x + output)[np.arange(7), words.places] @ parameters.output
+        expected = (x + output)[np.arange(7), words.positions] @ parameters.output
         np.testing.assert_allclose(scores, expected, atol=1e-12)
 
     def test_a_head_that_is_off_writes_nothing(self):
         parameters, words = model(), some_words()
-        scores, _ = read(parameters, words.tokens, words.places, heads=[True, False, True])
+        scores, _ = read(parameters, words.tokens, words.positions, heads=[True, False, True])
         x = parameters.embed(words.tokens)
         writes = parameters.attention.heads(x)  # (batch, n_heads, n, d_model)
-        z = (x + writes[:, 0] + writes[:, 2])[np.arange(7), words.places]
+        z = (x + writes[:, 0] + writes[:, 2])[np.arange(7), words.positions]
         np.testing.assert_allclose(scores, z @ parameters.output, atol=1e-12)
 
     def test_the_same_seed_gives_the_same_model(self):
@@ -234,7 +234,8 @@ class TestModel:
         other = words.tokens[:, ::-1]
         assert (
             abs(
-                read(parameters, words.tokens, words.places)[0] - read(parameters, other, words.places)[0]
+                read(parameters, words.tokens, words.positions)[0]
+                - read(parameters, other, words.positions)[0]
             ).max()
             > 0.01
         )
@@ -250,14 +251,14 @@ class TestAdam:
             )
             for _ in range(3)
         ]
-        for gradient, rate in zip(gradients, (0.1, 0.2, 0.05)):
-            adam.step(gradient, rate)
+        for gradient, learning_rate in zip(gradients, (0.1, 0.2, 0.05)):
+            adam.step(gradient, learning_rate)
         for name in ("w_k", "output"):
             number, mean, spread = start.arrays()[name][1, 2], 0.0, 0.0
-            for t, (gradient, rate) in enumerate(zip(gradients, (0.1, 0.2, 0.05)), 1):
+            for t, (gradient, learning_rate) in enumerate(zip(gradients, (0.1, 0.2, 0.05)), 1):
                 g = gradient.arrays()[name][1, 2]
                 mean, spread = 0.9 * mean + 0.1 * g, 0.999 * spread + 0.001 * g * g
-                number -= rate * (mean / (1 - 0.9**t)) / (math.sqrt(spread / (1 - 0.999**t)) + 1e-8)
+                number -= learning_rate * (mean / (1 - 0.9**t)) / (math.sqrt(spread / (1 - 0.999**t)) + 1e-8)
             assert parameters.arrays()[name][1, 2] == pytest.approx(number, abs=1e-12)
 
     def test_a_number_without_gradient_stays(self):
@@ -452,7 +453,7 @@ class TestStored:
                 [float(row[role]) for role in GRAMMAR.roles]
             )
         np.testing.assert_allclose(
-            table["", "", "floor, sample", ""], words.table(words.surprises), atol=1e-4
+            table["", "", "floor, sample", ""], words.table(words.surprisals), atol=1e-4
         )
         for off in ([], [0], [1], [6]):
             np.testing.assert_allclose(
@@ -491,11 +492,11 @@ class TestWrongInputs:
                 ValueError,
                 "tokens must lie between 0 and 50, and got -1 to -1",
             ),
-            (dict(places=np.full(7, 9)), ValueError, "places must lie between 0 and 8, and got 9 to 9"),
+            (dict(positions=np.full(7, 9)), ValueError, "positions must lie between 0 and 8, and got 9 to 9"),
             (
-                dict(places=np.zeros(6, int)),
+                dict(positions=np.zeros(6, int)),
                 ValueError,
-                r"places must have the shape \(batch = 7,\) .*got \(6,\)",
+                r"positions must have the shape \(batch = 7,\) .*got \(6,\)",
             ),
             (
                 dict(targets=np.full(7, N_WORDS)),
@@ -506,12 +507,12 @@ class TestWrongInputs:
     )
     def test_words_that_do_not_fit_the_model(self, change, error, message):
         words = some_words()
-        given = dict(tokens=words.tokens, places=words.places, targets=words.targets) | change
+        given = dict(tokens=words.tokens, positions=words.positions, targets=words.targets) | change
         with pytest.raises(error, match=message):
             loss_and_gradients(model(), **given)
         if "targets" not in change:
             with pytest.raises(error, match=message):
-                read(model(), given["tokens"], given["places"])
+                read(model(), given["tokens"], given["positions"])
 
     def test_a_model_without_words(self):
         with pytest.raises(ValueError, match="n_words must be a whole number from 1 on, and got 0"):
@@ -521,7 +522,7 @@ class TestWrongInputs:
     def test_heads_that_do_not_fit(self, heads):
         words = some_words()
         with pytest.raises(ValueError, match="heads must be 3 booleans"):
-            read(model(), words.tokens, words.places, heads)
+            read(model(), words.tokens, words.positions, heads)
 
     @pytest.mark.parametrize("off", [[3], [-1]])
     def test_a_head_that_does_not_exist(self, off):
@@ -533,8 +534,12 @@ class TestWrongInputs:
         [
             (dict(steps=0), ValueError, "steps must be a whole number from 1 on, and got 0"),
             (dict(batch=2.5), ValueError, "batch must be a whole number from 1 on, and got 2.5"),
-            (dict(rate=-1), ValueError, "rate must be a positive number, and got -1"),
-            (dict(rate=math.nan), ValueError, "rate must be a positive number, and got nan"),
+            (dict(learning_rate=-1), ValueError, "learning_rate must be a positive number, and got -1"),
+            (
+                dict(learning_rate=math.nan),
+                ValueError,
+                "learning_rate must be a positive number, and got nan",
+            ),
             (dict(rng=0), TypeError, "rng must be a numpy Generator, .*got int"),
             (
                 dict(checkpoints=[2, 8]),

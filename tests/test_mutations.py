@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 import pytest
 
-from notebooks import FOLDER, ROOT, notebook_files, with_own_environment
+from tools.notebooks import FOLDER, ROOT, notebook_files, with_own_environment
 
 # Appended to the copy of attention.py; the untouched module still checks the arguments and says which type a result has.
 REWRITE = '''

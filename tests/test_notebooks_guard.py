@@ -20,9 +20,9 @@ from urllib.parse import unquote
 import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
-from refresh import WIDGET_VIEW, strip
 
-from notebooks import ROOT, cells, joined, notebook_files, read, source, texts
+from tools.notebooks import ROOT, cells, joined, notebook_files, read, source, texts
+from tools.refresh import WIDGET_VIEW, strip
 
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 RULES, RHYTHM = [], []

@@ -8,14 +8,14 @@ import os
 
 import pytest
 
-from helpers import memory, predictions
-from helpers.predictions import Prediction, Summary
+from helpers.questions import answers_file, predictions
+from helpers.questions.predictions import Prediction, Summary
 
 
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("THINKING_MACHINES_DATA", str(tmp_path))
-    monkeypatch.setattr(memory, "_not_written", {name: [] for name in memory.FILES})
+    monkeypatch.setattr(answers_file, "_not_written", {name: [] for name in answers_file.FILES})
     return tmp_path
 
 
@@ -194,8 +194,8 @@ def test_a_damaged_line_costs_no_other_guess(own_folder, damage):
 def test_forgetting_clears_everything():
     guess = Prediction("a", "How much?")
     guess.record("1")
-    memory.forget()
-    memory.forget()
+    answers_file.forget()
+    answers_file.forget()
     assert Prediction("a", "How much?").guess is None
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import pytest
 
-from notebooks import ROOT, cells, notebook_files, read, source, texts
+from tools.notebooks import ROOT, cells, notebook_files, read, source, texts
 
 FACTS = ROOT / "data" / "facts.csv"
 

@@ -5,8 +5,9 @@ import os
 
 import nbformat
 import pytest
-import refresh
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from tools import refresh
 
 LIVELY = """\
 import os, sys, time, ipywidgets

@@ -18,7 +18,7 @@ from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from notebooks import ROOT, notebook_files
+from tools.notebooks import ROOT, notebook_files
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -148,8 +148,8 @@ def test_helpers_depend_on_each_other_one_way():
     assert {own for own, others in graph.items() if "explorers" in others} == set(), (
         "only notebooks import explorers"
     )
-    assert not graph["attention"] & {"examples", "figures", "predictions", "checks", "learning"}
-    assert not graph["figures"] & {"predictions", "checks"}
+    assert not graph["attention"] & {"examples", "figures", "questions", "checks", "learning"}
+    assert not graph["figures"] & {"questions", "checks", "widgets"}
     assert imports(ROOT / "helpers/__init__.py") == set()
 
 

@@ -10,7 +10,7 @@ import pytest
 from helpers.checks import solutions
 from helpers.checks.exercises import EXERCISES
 from helpers.checks.progress import PUZZLES
-from notebooks import FOLDER, read, source, texts
+from tools.notebooks import FOLDER, read, source, texts
 
 BOOKS = sorted(
     {exercise.notebook for exercise in EXERCISES.values()}

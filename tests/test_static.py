@@ -13,12 +13,12 @@ import nbformat
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
-from jupyterlab import Notebook, chromium, jupyterlab, what_is_missing
 from nbconvert import HTMLExporter
-from refresh import WIDGET_VIEW
 
 from helpers import explorers
-from notebooks import cells, joined, notebook_files, read, source
+from tools.jupyterlab import Notebook, chromium, jupyterlab, what_is_missing
+from tools.notebooks import cells, joined, notebook_files, read, source
+from tools.refresh import WIDGET_VIEW
 
 TEMPLATES = ("lab", "basic")
 OUTPUTS = ".jp-OutputArea-child, .output_area"  # as lab and as basic call them
@@ -52,7 +52,7 @@ def pictures(notebook):
 
 
 def notes(cell):
-    """The last outputs of the static twins of a cell's widgets."""
+    """The last outputs of the static fallbacks of a cell's widgets."""
     found = [
         joined(output["data"]["text/html"])
         for output in cell["outputs"]
@@ -192,7 +192,7 @@ def small_notebook():
         },
     )
     return nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell("ScoreBench()", execution_count=1, outputs=[picture, note])]
+        cells=[nbformat.v4.new_code_cell("TwoScores()", execution_count=1, outputs=[picture, note])]
     )
 
 
@@ -282,7 +282,7 @@ def test_missing_numbers_are_noticed(spoil):
 
 LEARNER = {
     "explorer": "from helpers.explorers import HeadExplorer\nprint('before')\nHeadExplorer(('the', 'cat', 'ran'))",
-    "choice": "from helpers.predictions import Prediction\nPrediction('90 choice', 'Which of the two?', ['this one', 'that one'])",
+    "choice": "from helpers.questions.predictions import Prediction\nPrediction('90 choice', 'Which of the two?', ['this one', 'that one'])",
     "number": "Prediction('90 number', 'How many of them?')",
 }
 QUESTIONS = (
@@ -354,7 +354,7 @@ def open_again(browser, server, path, kernel):
     return page
 
 
-def test_while_the_kernel_runs_each_widget_is_live_and_its_twin_hidden(lab):
+def test_while_the_kernel_runs_each_widget_is_live_and_its_fallback_hidden(lab):
     _, _, live = lab
     assert live["errors"] == []
     assert (live["pictures"], live["visible"]) == (1, 0)

@@ -3,7 +3,6 @@
 from helpers.checks.check import Check
 from helpers.checks.parsons import multi_head_puzzle
 from helpers.checks.progress import Progress
-from helpers.checks.recall import Recall
 
 check_row_sums = Check("row_sums")
 check_favourites = Check("favourites")
@@ -29,7 +28,6 @@ check_query_gradient = Check("query_gradient")
 
 __all__ = [
     "Progress",
-    "Recall",
     "multi_head_puzzle",
     *(name for name in globals() if name.startswith("check_")),
 ]

@@ -9,10 +9,11 @@ from collections.abc import Callable
 
 import ipywidgets as widgets
 
-from helpers import memory
 from helpers.checks.exercises import EXERCISES, Exercise
 from helpers.checks.judge import Verdict, judge
-from helpers.twins import note, show_with_twin
+from helpers.questions import answers_file
+from helpers.widgets.static_fallback import note, show_with_fallback
+from helpers.widgets.verdict import paragraph
 
 __all__ = ["Check", "Checked", "Text", "answers_to"]
 
@@ -35,7 +36,7 @@ class Check:
         verdict = judge(self.exercise, answer)
         problem = ""
         if verdict.kind != "open":
-            problem = memory.keep(
+            problem = answers_file.keep(
                 "answers",
                 {
                     "exercise": self.exercise.name,
@@ -110,7 +111,7 @@ class Checked(widgets.VBox):
             if self.verdict.kind == "right"
             else f"Hints: {name}.hint() and {name}.hint(2). Then {name}.solution()."
         )
-        show_with_twin(
+        show_with_fallback(
             self,
             [
                 (
@@ -126,15 +127,9 @@ class Checked(widgets.VBox):
         )
 
 
-def paragraph(text: str, kind: str) -> str:
-    """A verdict as HTML: its lines as they are, and a bar whose colour and style differ by kind."""
-    bar = {"right": "double #2e8b57", "wrong": "solid #d9730d"}.get(kind, "dotted #6b7280")
-    return f'<div style="border-left: 5px {bar}; padding: 2px 10px; line-height: 1.45; white-space: pre-wrap; max-width: 100ch">{html.escape(text)}</div>'
-
-
 def answers_to(name: str) -> list[dict]:
     """Every answer to an exercise that was checked, the first one first."""
-    return [entry for entry in memory.kept("answers") if entry.get("exercise") == name]
+    return [entry for entry in answers_file.kept("answers") if entry.get("exercise") == name]
 
 
 def _tried_before(check):

@@ -12,13 +12,14 @@ import string
 import ipywidgets as widgets
 import numpy as np
 
-from helpers import memory
 from helpers.attention import softmax
-from helpers.checks.check import answers_to, paragraph
+from helpers.checks.check import answers_to
 from helpers.checks.exercises import EXERCISES
 from helpers.checks.judge import Verdict, judge
-from helpers.control_aid import ControlAid
-from helpers.twins import note, show_with_twin
+from helpers.questions import answers_file
+from helpers.widgets.accessible_controls import AccessibleControls
+from helpers.widgets.static_fallback import note, show_with_fallback
+from helpers.widgets.verdict import paragraph
 
 __all__ = ["Parsons", "multi_head_puzzle"]
 
@@ -89,7 +90,7 @@ class Parsons(widgets.VBox):
                 self.chosen,
                 self._row("Take out", "Up", "Down", "Check", "Solution"),
                 self.status,
-                ControlAid(),
+                AccessibleControls(),
             ]
         )
         self._show()
@@ -115,7 +116,7 @@ class Parsons(widgets.VBox):
             self._judge() if self.order else Verdict("open", "There are no lines in your program yet.")
         )
         if self.order:
-            memory.keep(
+            answers_file.keep(
                 "answers",
                 {
                     "exercise": self.name,
@@ -186,7 +187,7 @@ class Parsons(widgets.VBox):
 
     def _ipython_display_(self):
         text = self._as_text()
-        show_with_twin(
+        show_with_fallback(
             self,
             [
                 (

@@ -6,9 +6,10 @@ import html
 
 import ipywidgets as widgets
 
-from helpers import examples, memory
+from helpers import examples
 from helpers.checks.exercises import EXERCISES
-from helpers.twins import note, show_with_twin
+from helpers.questions import answers_file
+from helpers.widgets.static_fallback import note, show_with_fallback
 
 __all__ = ["Progress"]
 
@@ -27,8 +28,8 @@ class Progress(widgets.VBox):
     def look(self) -> None:
         """Read the learner's files again."""
         answers, guesses = (
-            memory.kept("answers"),
-            {str(entry.get("name")) for entry in memory.kept("guesses")},
+            answers_file.kept("answers"),
+            {str(entry.get("name")) for entry in answers_file.kept("guesses")},
         )
         self.rows = [
             ("notebook", "exercises", "recall", "predictions"),
@@ -85,7 +86,7 @@ class Progress(widgets.VBox):
         return f"<table>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
 
     def _ipython_display_(self):
-        show_with_twin(self, [({"text/plain": self._as_text(), "text/html": note(self._as_html())}, {})])
+        show_with_fallback(self, [({"text/plain": self._as_text(), "text/html": note(self._as_html())}, {})])
 
 
 def _notebooks():

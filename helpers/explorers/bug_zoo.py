@@ -10,12 +10,13 @@ import ipywidgets as widgets
 import numpy as np
 from matplotlib.figure import Figure
 
-from helpers import examples, figures, memory
+from helpers import examples, figures
 from helpers.attention import causal_mask, scaled_dot_product_attention
 from helpers.checks.catalogue import MISTAKES, RIGHT, attention, project, steps_with
 from helpers.explorers.explorer import Explorer, in_words, sentence_line, slider
-from helpers.explorers.head_map import HeadMap
-from helpers.twins import note
+from helpers.questions import answers_file
+from helpers.widgets.head_map import HeadMap
+from helpers.widgets.static_fallback import note
 
 __all__ = ["BugZoo", "Exhibit"]
 
@@ -180,7 +181,7 @@ class BugZoo(Explorer):
     def first_answers(self) -> dict[str, dict]:
         """What was recorded first for each bug: the name of the bug → the answer, and whether it is right."""
         found: dict[str, dict] = {}
-        for entry in memory.kept("answers"):
+        for entry in answers_file.kept("answers"):
             if isinstance(entry.get("zoo"), str) and isinstance(entry.get("answer"), str):
                 found.setdefault(
                     entry["zoo"], {"answer": entry["answer"], "right": entry.get("right") is True}
@@ -194,7 +195,9 @@ class BugZoo(Explorer):
             self.verdict.value = sentence_line("Choose one of the answers first.")
             return
         right = option == exhibit.right_answer
-        problem = memory.keep("answers", {"zoo": exhibit.right_answer, "answer": option, "right": right})
+        problem = answers_file.keep(
+            "answers", {"zoo": exhibit.right_answer, "answer": option, "right": right}
+        )
         self._reveal(option, problem)
 
     def picture(self):
@@ -232,7 +235,7 @@ class BugZoo(Explorer):
         )
         return figures.Picture(drawn, alt, "\n".join(lines))
 
-    def _twin(self):
+    def _fallback(self):
         picture = self.gallery()
         yield picture._repr_mimebundle_()
         entries = []

@@ -7,7 +7,7 @@ import numpy as np
 
 from helpers import figures
 from helpers.explorers.explorer import Explorer, slider
-from helpers.explorers.head_map import HeadMap
+from helpers.widgets.head_map import HeadMap
 
 __all__ = ["DotProductGrid"]
 

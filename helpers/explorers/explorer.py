@@ -6,9 +6,9 @@ import html
 
 import ipywidgets as widgets
 
-from helpers.control_aid import ControlAid
 from helpers.figures import Picture
-from helpers.twins import note, show_with_twin, view_entry
+from helpers.widgets.accessible_controls import AccessibleControls
+from helpers.widgets.static_fallback import note, show_with_fallback, view_entry
 
 __all__ = ["Explorer", "in_words", "slider", "sentence_line"]
 
@@ -22,16 +22,16 @@ class Explorer(widgets.VBox):
     """
 
     def __init__(self, children=(), **layout):
-        super().__init__([*children, ControlAid()], **layout)
+        super().__init__([*children, AccessibleControls()], **layout)
 
     def picture(self) -> Picture:
         """What is shown now, drawn with matplotlib."""
         raise NotImplementedError
 
     def _ipython_display_(self):
-        show_with_twin(self, self._twin())
+        show_with_fallback(self, self._fallback())
 
-    def _twin(self):
+    def _fallback(self):
         picture = self.picture()
         yield picture._repr_mimebundle_()
         yield (

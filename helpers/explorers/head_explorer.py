@@ -14,9 +14,9 @@ import numpy as np
 from helpers import examples, figures, learning
 from helpers.attention import MultiHeadAttention, causal_mask, padding_mask, scaled_dot_product_attention
 from helpers.explorers.explorer import Explorer, sentence_line, slider
-from helpers.explorers.head_map import HeadMap
-from helpers.explorers.hidden_word import check_known
+from helpers.explorers.masked_word import check_known
 from helpers.grammar import MASK, Grammar
+from helpers.widgets.head_map import HeadMap
 
 __all__ = ["HeadExplorer", "Setting", "read_words"]
 
@@ -521,15 +521,15 @@ def _trained_words(words) -> np.ndarray:
     return learning.embed(
         np.array([vocabulary.index(word.lower()) for word in words]),
         parameters.embeddings,
-        parameters.positions[: len(words)],
+        parameters.position_embeddings[: len(words)],
     )
 
 
 def _check_trained(words) -> None:
     parameters, vocabulary = _trained()
-    if len(words) > len(parameters.positions):
+    if len(words) > len(parameters.position_embeddings):
         raise ValueError(
-            f"The sentence has {len(words)} words, and the trained model knows {len(parameters.positions)} places: shorten it."
+            f"The sentence has {len(words)} words, and the trained model knows {len(parameters.position_embeddings)} places: shorten it."
         )
     check_known(words, vocabulary)
 

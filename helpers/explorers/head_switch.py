@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 
 from helpers import figures, learning
 from helpers.explorers.explorer import Explorer, sentence_line, slider
-from helpers.explorers.head_map import HeadMap
-from helpers.explorers.hidden_word import (
+from helpers.explorers.masked_word import (
     SAMPLE,
     draw_likeliest,
     exact,
@@ -22,6 +21,7 @@ from helpers.explorers.hidden_word import (
     sample,
 )
 from helpers.grammar import MASK, Grammar
+from helpers.widgets.head_map import HeadMap
 
 __all__ = ["HeadSwitch"]
 
@@ -114,7 +114,7 @@ class HeadSwitch(Explorer):
 
     def tables(self) -> dict[str, tuple[list[str], np.ndarray]]:
         """By sense and by role: the names, and (3, names): the floor, the loss with all heads, and with the chosen ones."""
-        values = self.sample.surprises, self.losses(self.every), self.losses(self.on)
+        values = self.sample.surprisals, self.losses(self.every), self.losses(self.on)
         senses, roles = [f"{noun} ({sense})" for noun, sense in self.grammar.senses], list(self.grammar.roles)
         return {
             name: (names, np.stack([self.means(groups, each) for each in values]))

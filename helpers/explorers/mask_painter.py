@@ -8,7 +8,7 @@ import numpy as np
 from helpers import figures
 from helpers.attention import causal_mask, padding_mask, scaled_dot_product_attention
 from helpers.explorers.explorer import Explorer, sentence_line
-from helpers.explorers.head_map import HeadMap
+from helpers.widgets.head_map import HeadMap
 
 __all__ = ["MaskPainter"]
 

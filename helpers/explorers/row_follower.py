@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from helpers import figures
 from helpers.attention import scaled_dot_product_attention
 from helpers.explorers.explorer import Explorer, sentence_line, slider
-from helpers.explorers.head_map import HeadMap
+from helpers.widgets.head_map import HeadMap
 
 __all__ = ["RowFollower"]
 

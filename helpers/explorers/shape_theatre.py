@@ -8,7 +8,7 @@ import numpy as np
 from helpers import figures
 from helpers.attention import merge_heads, split_heads
 from helpers.explorers.explorer import Explorer, sentence_line, slider
-from helpers.explorers.head_map import HeadMap
+from helpers.widgets.head_map import HeadMap
 
 __all__ = ["ShapeTheatre"]
 

@@ -11,8 +11,7 @@ from matplotlib.patches import Rectangle
 
 from helpers import figures, learning
 from helpers.explorers.explorer import Explorer, sentence_line, slider
-from helpers.explorers.head_map import HeadMap
-from helpers.explorers.hidden_word import (
+from helpers.explorers.masked_word import (
     SAMPLE,
     draw_likeliest,
     exact,
@@ -23,6 +22,7 @@ from helpers.explorers.hidden_word import (
     sample,
 )
 from helpers.grammar import MASK, Grammar
+from helpers.widgets.head_map import HeadMap
 
 __all__ = ["TrainingScrubber"]
 

@@ -29,7 +29,7 @@ from typing import NamedTuple
 
 import psutil
 
-from notebooks import ROOT, with_own_environment
+from tools.notebooks import ROOT, with_own_environment
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [

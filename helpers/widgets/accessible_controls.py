@@ -12,15 +12,15 @@ import pathlib
 import anywidget
 import ipywidgets as widgets
 
-__all__ = ["ControlAid"]
+__all__ = ["AccessibleControls"]
 
 _HERE = pathlib.Path(__file__).parent
 
 
-class ControlAid(anywidget.AnyWidget):
+class AccessibleControls(anywidget.AnyWidget):
     """Shows nothing. Mends every slider, radio button and list of the box that it is in."""
 
-    _esm = _HERE / "control_aid.js"
+    _esm = _HERE / "accessible_controls.js"
     _css = ".noUi-handle:focus-visible { outline: 3px solid #3b82f6; outline-offset: 2px; }"
 
     def __init__(self):

@@ -1,8 +1,8 @@
 """Run the notebooks on fresh kernels and store their outputs.
 
-    python tests/refresh.py                     every notebook
-    python tests/refresh.py notebooks/01*.ipynb some of them
-    python tests/refresh.py --check             write nothing; exit 1 if a text would change
+    python -m tools.refresh                     every notebook
+    python -m tools.refresh notebooks/01*.ipynb some of them
+    python -m tools.refresh --check             write nothing; exit 1 if a text would change
 
 What differs from run to run without meaning is not stored: the state and the
 live views of widgets, timings, the version of Python. So a second run changes
@@ -25,7 +25,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from notebooks import ROOT, notebook_files, with_own_environment
+from tools.notebooks import ROOT, notebook_files, with_own_environment
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}

@@ -1,6 +1,6 @@
 """Why divide by √d_k? Train with and without, and store what comes out: about six minutes.
 
-    python benchmarks/with_and_without_the_root.py   writes data/root.csv
+    python benchmarks/scaling_ablation.py   writes data/scaling_ablation.csv
 
 Five seeds for each size of head, one head of d_k and d_v = 32, 600 steps. The loss is that over all sentences, above its floor, in nat.
 Afterwards python data/make.py renews the checksums.
@@ -23,7 +23,7 @@ SIZES, SEEDS, STEPS, CHECKPOINTS = (4, 16, 64, 256), range(5), 600, (50, 100, 20
 def main():
     grammar = Grammar.read()
     every = grammar.every_word()
-    with open(DATA / "root.csv", "w", newline="", encoding="utf-8") as file:
+    with open(DATA / "scaling_ablation.csv", "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["d_k", "scaled", "seed", "step", "above_the_floor"])
         for d_k in SIZES:

@@ -1,6 +1,6 @@
 """Guess first, then look: predictions that are recorded, and compared with what was computed.
 
-A guess is kept (helpers/memory.py), so that it survives a kernel restart; it is
+A guess is kept (helpers/questions/answers_file.py), so that it survives a kernel restart; it is
 sent nowhere. The first guess is the one that counts.
 """
 
@@ -12,9 +12,9 @@ import re
 
 import ipywidgets as widgets
 
-from helpers import memory
-from helpers.control_aid import ControlAid
-from helpers.twins import note, show_with_twin, view_entry
+from helpers.questions import answers_file
+from helpers.widgets.accessible_controls import AccessibleControls
+from helpers.widgets.static_fallback import note, show_with_fallback, view_entry
 
 __all__ = ["Prediction", "Summary"]
 
@@ -49,7 +49,9 @@ class Prediction(widgets.VBox):
         self.button.on_click(lambda _: self.record(self.answer.value))
         self._entered = False
         self.status = widgets.HTML()
-        super().__init__([prompt, self.answer, widgets.HBox([self.button, self.status]), ControlAid()])
+        super().__init__(
+            [prompt, self.answer, widgets.HBox([self.button, self.status]), AccessibleControls()]
+        )
         self._say()
 
     @property
@@ -65,7 +67,7 @@ class Prediction(widgets.VBox):
         except ValueError as problem:
             self.status.value = html.escape(str(problem))
             return
-        problem = memory.keep("guesses", {"name": self.name, "guess": guess})
+        problem = answers_file.keep("guesses", {"name": self.name, "guess": guess})
         self._say(guess, problem)
 
     def _key_pressed(self, _, content, buffers) -> None:
@@ -128,7 +130,7 @@ class Prediction(widgets.VBox):
     def _ipython_display_(self):
         options = "".join(f"<li>{html.escape(option)}</li>" for option in self.choices or ())
         markup = f"<p><b>Predict.</b> {html.escape(self.question)}</p>{f'<ul>{options}</ul>' if options else ''}<p>Run the cell to record your guess.</p>"
-        show_with_twin(self, [({"text/plain": self._as_text(), "text/html": note(markup)}, {})])
+        show_with_fallback(self, [({"text/plain": self._as_text(), "text/html": note(markup)}, {})])
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """Everything in one, for those who ask for a single output."""
@@ -176,5 +178,7 @@ def _number(text: str) -> float:
 def _guesses(name: str) -> list:
     """The guesses kept under a name, the first one first."""
     return [
-        entry["guess"] for entry in memory.kept("guesses") if entry.get("name") == name and "guess" in entry
+        entry["guess"]
+        for entry in answers_file.kept("guesses")
+        if entry.get("name") == name and "guess" in entry
     ]

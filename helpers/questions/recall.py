@@ -6,10 +6,11 @@ import html
 
 import ipywidgets as widgets
 
-from helpers import examples, memory
-from helpers.checks.check import paragraph
-from helpers.control_aid import ControlAid
-from helpers.twins import note, show_with_twin
+from helpers import examples
+from helpers.questions import answers_file
+from helpers.widgets.accessible_controls import AccessibleControls
+from helpers.widgets.static_fallback import note, show_with_fallback
+from helpers.widgets.verdict import paragraph
 
 __all__ = ["Question", "Recall"]
 
@@ -49,7 +50,7 @@ class Question(widgets.VBox):
         return next(
             (
                 entry["answer"]
-                for entry in memory.kept("answers")
+                for entry in answers_file.kept("answers")
                 if entry.get("question") == self.entry["name"] and "answer" in entry
             ),
             None,
@@ -61,7 +62,9 @@ class Question(widgets.VBox):
             self.status.value = paragraph("Choose one of the answers first.", "open")
             return
         right = text == self.right
-        problem = memory.keep("answers", {"question": self.entry["name"], "answer": text, "right": right})
+        problem = answers_file.keep(
+            "answers", {"question": self.entry["name"], "answer": text, "right": right}
+        )
         self.status.value = paragraph(
             f"{'Right.' if right else 'Not this one.'} {self.reasons[text]['reason']} {problem}".strip(),
             "right" if right else "wrong",
@@ -78,7 +81,7 @@ class Recall(widgets.VBox):
         self.questions = [
             Question(entry, number) for number, entry in enumerate(examples.recall(notebook), 1)
         ]
-        super().__init__([*self.questions, ControlAid()])
+        super().__init__([*self.questions, AccessibleControls()])
 
     def _ipython_display_(self):
         text = "\n".join(
@@ -86,7 +89,7 @@ class Recall(widgets.VBox):
             + "".join(f"\n   ( ) {option}" for option in question.reasons)
             for number, question in enumerate(self.questions, 1)
         )
-        show_with_twin(
+        show_with_fallback(
             self, [({"text/plain": text, "text/html": note("".join(map(_static, self.questions)))}, {})]
         )
 

@@ -12,7 +12,7 @@ from helpers import figures
 from helpers.attention import softmax
 from helpers.explorers.explorer import Explorer, slider
 
-__all__ = ["ScoreBench"]
+__all__ = ["TwoScores"]
 
 DIVISORS = [
     ("1", 1.0),
@@ -27,7 +27,7 @@ DIVISORS = [
 WIDEST_GAP = 8.0  # the curve is drawn for gaps from -8 to 8
 
 
-class ScoreBench(Explorer):
+class TwoScores(Explorer):
     """Two weights as bars, the gap on the curve 1/(1+e^-gap), and the learning signal p(1-p).
 
     words: the two keys; scores: their two scores, before the division

@@ -12,16 +12,16 @@ from matplotlib.figure import Figure
 from helpers import figures
 from helpers.attention import MultiHeadAttention, scaled_dot_product_attention, split_heads
 from helpers.explorers.explorer import Explorer, sentence_line, slider
-from helpers.explorers.head_map import HeadMap
+from helpers.widgets.head_map import HeadMap
 
-__all__ = ["BudgetBench"]
+__all__ = ["HeadBudget"]
 
 D_MODEL, MOST_KEYS = 512, 12
 JUDGED, DRAWN = 8, 4  # of hundreds of heads, these many are judged and drawn
 COLOUR = {"stays": figures.COLOURS["scores"], "changes": figures.COLOURS["weights"]}
 
 
-class BudgetBench(Explorer):
+class HeadBudget(Explorer):
     """The same random matrices and words, cut into h heads of 512 / h columns: what stays, and what changes.
 
     can_win: keys (heads, n, d_k) → (heads, n), boolean: whether any query gives this key the largest score
