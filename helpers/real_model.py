@@ -19,11 +19,23 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from helpers import checkpoint
+from helpers import checkpoint, data
 from helpers.attention import merge_heads, padding_mask, scaled_dot_product_attention, split_heads
 from helpers.checkpoint import missing
 
-__all__ = ["Encoder", "Layer", "LayerNorm", "Linear", "Reading", "gelu", "load", "missing"]
+__all__ = [
+    "Encoder",
+    "Layer",
+    "LayerNorm",
+    "Linear",
+    "Reading",
+    "gelu",
+    "StoredMaps",
+    "load",
+    "measured",
+    "missing",
+    "stored",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +153,7 @@ class Reading:
         return mean / np.linalg.norm(mean)
 
     def writes(self, layer: int) -> np.ndarray:
-        """What each head of a layer adds to each token: (n_heads, n, d_model). Their sum lacks only the bias."""
+        """What each head of a layer adds to each token: (n_heads, n, d_model). Their sum lacks the bias."""
         return self.results[layer] @ self.w_o[layer]
 
     def contributions(self, layer: int) -> np.ndarray:
@@ -245,7 +257,7 @@ class Encoder:
             )
         try:
             encodings = self.tokenizer.encode_batch(list(sentences))
-        except UnicodeEncodeError:
+        except (TypeError, UnicodeEncodeError):
             raise ValueError(
                 "a sentence holds half of a surrogate pair, which is no character: write it again"
             ) from None
@@ -293,7 +305,7 @@ def load(path: str | os.PathLike | None = None, check: bool = True, dtype=np.flo
     """
     if reason := missing(path):
         raise FileNotFoundError(reason)
-    config, arrays, tokenizer = checkpoint.read(checkpoint.find() if path is None else path, check)
+    config, arrays, tokenizer = checkpoint.read(path or checkpoint.find() or "", check)
     arrays = {name: array.astype(dtype) for name, array in arrays.items() if array.dtype.kind == "f"}
 
     def linear(name):
@@ -323,3 +335,54 @@ def load(path: str | os.PathLike | None = None, check: bool = True, dtype=np.flo
     )  # of a first sentence
     token_vectors = arrays["embeddings.word_embeddings.weight"]
     return Encoder(token_vectors, position_vectors, norm("embeddings.LayerNorm"), layers, tokenizer, n_heads)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredMaps:
+    """The attention maps of one sentence from data/real_maps.npz: what a Reading has, without the model.
+
+    tokens:  n strings
+    weights: (n_layers, n_heads, n, n)
+    lengths: (n_layers, n_heads, n): the length of each value after w_o
+    """
+
+    tokens: tuple[str, ...]
+    weights: np.ndarray = field(repr=False)
+    lengths: np.ndarray = field(repr=False)
+
+    def contributions(self, layer: int) -> np.ndarray:
+        """As Reading.contributions: (n_heads, n, n)."""
+        return self.weights[layer] * self.lengths[layer][:, None, :]
+
+
+def stored() -> dict[str, StoredMaps]:
+    """The real model's maps of four sentences, by name, rounded to float16: for pages without the model.
+
+    >>> stored()["bite"].tokens
+    ('[CLS]', 'she', 'bit', 'into', 'the', 'apple', '[SEP]')
+    """
+    found: dict = {}
+    for key, array in _stored_arrays("maps").items():
+        name, part = key.split(".")
+        found.setdefault(name, {})[part] = array
+    return {
+        name: StoredMaps(
+            tuple(map(str, each["tokens"])),
+            *(each[part].astype(np.float32) for part in ("weights", "lengths")),
+        )
+        for name, each in found.items()
+    }
+
+
+def measured() -> dict[str, np.ndarray]:
+    """What was measured on the real model, by name; data/README.md says what each array holds.
+
+    >>> measured()["apples.cosines"].shape
+    (3, 7)
+    """
+    return _stored_arrays("measured")
+
+
+def _stored_arrays(kind):
+    arrays = data.arrays("real_maps.npz")
+    return {name.partition("/")[2]: array for name, array in arrays.items() if name.startswith(kind + "/")}
