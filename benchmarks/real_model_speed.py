@@ -3,10 +3,11 @@
     python benchmarks/real_model_speed.py            a table, as Markdown: about one minute
     python benchmarks/real_model_speed.py --quick    less time for each
 
-It needs torch, transformers, threadpoolctl and the model. All contenders compute the hidden states of all layers
-in float32, and all but the last return every weight. Before anything is timed, their results are compared. They take turns, so that
-whatever else the machine does falls on all of them alike, and a figure is a median. Only ratios mean anything:
-1.20 means 1.20 times as long as ours. With two threads they need a machine that has nothing else to do.
+It needs torch, transformers, threadpoolctl and the model. All contenders compute the hidden states of all
+layers in float32, and all but the last return every weight. Before anything is timed, their results are
+compared. They take turns, so that whatever else the machine does falls on all of them alike, and a figure is
+a median. Only ratios mean anything: 1.20 means 1.20 times as long as ours. With two threads they need a
+machine that has nothing else to do.
 """
 
 from __future__ import annotations

@@ -281,10 +281,10 @@ class TestFiles:
                 for name in archive.namelist():
                     with archive.open(name) as file:
                         np.lib.format.read_magic(file)
-                        assert np.lib.format.read_array_header_1_0(file)[2].kind in "if", (
+                        assert np.lib.format.read_array_header_1_0(file)[2].kind in "ifU", (
                             path.name,
                             name,
-                        )  # whole and real numbers
+                        )  # whole and real numbers, and text
         for path in DATA.iterdir():
             if path.is_file():
                 with pytest.raises(ValueError):

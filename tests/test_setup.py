@@ -124,7 +124,8 @@ def room(module: str) -> str:
 
 
 def test_helpers_import_only_what_is_installed_with_them():
-    installed = needed_by(set(RUNTIME))
+    optional = {Requirement(r).name for r in PROJECT["project"]["optional-dependencies"]["model"]}
+    installed = needed_by(set(RUNTIME)) | optional
     providers = importlib.metadata.packages_distributions()
     for path in HELPERS:
         for top in {module.split(".")[0] for module in imports(path)} - sys.stdlib_module_names - {"helpers"}:
