@@ -596,7 +596,7 @@ def test_prints_are_shown_once():
 def test_an_open_question_names_what_is_missing(code, said):
     found = verdict(
         "other_row",
-        f"from helpers.checks.solutions import my_other_row\n\ndef answer(row, values):\n    {code}",
+        f"from helpers.checks.exercises.notebook_06 import my_other_row\n\ndef answer(row, values):\n    {code}",
     )
     assert found.kind == "wrong" and said in found.text
 

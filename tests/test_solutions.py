@@ -7,7 +7,6 @@ import re
 
 import pytest
 
-from helpers.checks import solutions
 from helpers.checks.exercises import EXERCISES
 from helpers.checks.progress import PUZZLES
 from tools.notebooks import FOLDER, read, source, texts
@@ -53,7 +52,7 @@ def test_a_solution_notebook_holds_the_solutions_that_the_button_shows(number):
         name = re.search(r"def my_(\w+)", cell)
         if name:
             assert cell.startswith(
-                inspect.getsource(getattr(solutions, f"my_{name[1]}")).rstrip() + "\n\n\ncheck_" + name[1]
+                inspect.getsource(EXERCISES[name[1]].right).rstrip() + "\n\n\ncheck_" + name[1]
             )
 
 

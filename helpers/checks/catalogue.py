@@ -1,4 +1,5 @@
-"""The known mistakes: attention taken apart into steps, and for each step the wrong versions that people write.
+"""The known mistakes: attention taken apart into steps, and for each step the wrong versions that people
+write.
 
 A step is a small function. A mistake replaces one of them, so that every exercise
 in which the step occurs has its wrong version without further work, and two
@@ -74,38 +75,45 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "queries and keys swapped",
         {"roles": lambda q, k: (k, q)},
-        "Queries and keys are swapped: the rows of the scores should belong to the {n_queries} queries, and yours belong to the {n_keys} keys.",
+        "Queries and keys are swapped: the rows of the scores should belong to the {n_queries} queries, and"
+        " yours belong to the {n_keys} keys.",
         "facebookresearch/detr#162",
     ),
     Mistake(
         "queries from the context",
         {"sources": lambda x, context: (context, context, context)},
-        "The queries are made from the context. They come from x, which asks ({n_queries} words); only keys and values come from the context ({n_keys} words).",
+        "The queries are made from the context. They come from x, which asks ({n_queries} words); only keys"
+        " and values come from the context ({n_keys} words).",
     ),
     Mistake(
         "context not used",
         {"sources": lambda x, context: (x, x, x)},
-        "The context is not used: keys and values should come from its {n_keys} words, and yours come from x.",
+        "The context is not used: keys and values should come from its {n_keys} words, and yours come"
+        " from x.",
     ),
     Mistake(
         "x and context swapped",
         {"sources": lambda x, context: (context, x, x)},
-        "x and context have changed places: the output should have {n_queries} rows, one for each word of x, which asks.",
+        "x and context have changed places: the output should have {n_queries} rows, one for each word of x,"
+        " which asks.",
     ),
     Mistake(
         "values from x",
         {"sources": lambda x, context: (x, context, x)},
-        "The values are made from x. Each of the {n_keys} keys needs a value of its own, so both come from the context.",
+        "The values are made from x. Each of the {n_keys} keys needs a value of its own, so both come from"
+        " the context.",
     ),
     Mistake(
         "keys from W_Q",
         {"matrices": lambda w_q, w_k, w_v: (w_q, w_q, w_v)},
-        "The keys are made with W_Q. Then a word's query and key are the same vector; keys have a matrix of their own, W_K.",
+        "The keys are made with W_Q. Then a word's query and key are the same vector; keys have a matrix of"
+        " their own, W_K.",
     ),
     Mistake(
         "values from W_K",
         {"matrices": lambda w_q, w_k, w_v: (w_q, w_k, w_k)},
-        "The values are made with W_K. What is compared (keys) and what is handed over (values) differ: use W_V, which gives {d_v} numbers.",
+        "The values are made with W_K. What is compared (keys) and what is handed over (values) differ: use"
+        " W_V, which gives {d_v} numbers.",
         "yflyzhang/AnnotatedTransformer#1",
     ),
     Mistake(
@@ -121,7 +129,8 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "matrix on the wrong side",
         {"project": lambda x, w: x @ w.T, "project values": lambda x, w: x @ w.T},
-        "x is multiplied by a transposed matrix. A row of x has {d_model} numbers, and so has a column of the matrix: x @ w fits as it is.",
+        "x is multiplied by a transposed matrix. A row of x has {d_model} numbers, and so has a column of the"
+        " matrix: x @ w fits as it is.",
     ),
     Mistake(
         "rows instead of columns",
@@ -153,23 +162,28 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "split without transpose",
         {"split": lambda x, n_heads: x.reshape(n_heads, len(x), -1)},
-        "The split is a reshape alone. The shape ({n_heads}, {n}, {d_k}) is right, and the words are not: the numbers are dealt out in the order in which they stand, so head 0 gets the front of x, not a piece of every word. Cut to ({n}, {n_heads}, {d_k}) first, then swap the first two axes.",
+        "The split is a reshape alone. The shape ({n_heads}, {n}, {d_k}) is right, and the words are not: the"
+        " numbers are dealt out in the order in which they stand, so head 0 gets the front of x, not a piece"
+        " of every word. Cut to ({n}, {n_heads}, {d_k}) first, then swap the first two axes.",
         "harvardnlp/annotated-transformer#118",
     ),
     Mistake(
         "split into every n_heads-th column",
         {"split": lambda x, n_heads: x.reshape(len(x), -1, n_heads).transpose(2, 0, 1)},
-        "Each head gets one column in {n_heads}. A head owns {d_k} columns side by side: cut to ({n}, {n_heads}, {d_k}), in this order.",
+        "Each head gets one column in {n_heads}. A head owns {d_k} columns side by side: cut to ({n},"
+        " {n_heads}, {d_k}), in this order.",
     ),
     Mistake(
         "axes left as (n, n_heads, d_k)",
         {"split": lambda x, n_heads: x.reshape(len(x), n_heads, -1)},
-        "The cut is right, ({n}, {n_heads}, {d_k}), but the head axis has to come first: swap the first two axes.",
+        "The cut is right, ({n}, {n_heads}, {d_k}), but the head axis has to come first: swap the first two"
+        " axes.",
     ),
     Mistake(
         "not split",
         {"split": lambda x, n_heads: x[None]},
-        "Nothing is split: all columns together make one large head. Cut them into {n_heads} heads of {d_k} first.",
+        "Nothing is split: all columns together make one large head. Cut them into {n_heads} heads of {d_k}"
+        " first.",
     ),
     Mistake(
         "all heads the same",
@@ -181,12 +195,15 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "keys not transposed",
         {"compare": lambda q, k: q @ k},
-        "The keys are not transposed in their last two axes. Every query is compared with every key: q @ k.swapaxes(-1, -2), which is q @ k.T where there are no heads. That makes {n_queries} by {n_keys} scores.",
+        "The keys are not transposed in their last two axes. Every query is compared with every key: q @"
+        " k.swapaxes(-1, -2), which is q @ k.T where there are no heads. That makes {n_queries} by {n_keys}"
+        " scores.",
     ),
     Mistake(
         "no scaling",
         {"scale": lambda scores, sizes: scores},
-        "The scores are not scaled. Here d_k is {d_k}, so each score should be divided by √{d_k} = {root_d_k:.2f}.",
+        "The scores are not scaled. Here d_k is {d_k}, so each score should be divided by √{d_k} ="
+        " {root_d_k:.2f}.",
         "huggingface/blog#2893",
     ),
     Mistake(
@@ -198,22 +215,26 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "divided by d_k / 2",
         {"scale": lambda scores, sizes: scores / (sizes["d_k"] / 2)},
-        "The scores are divided by d_k / 2. Python reads d_k**1/2 as (d_k**1)/2: write d_k**0.5, or np.sqrt(d_k).",
+        "The scores are divided by d_k / 2. Python reads d_k**1/2 as (d_k**1)/2: write d_k**0.5, or"
+        " np.sqrt(d_k).",
     ),
     Mistake(
         "divided by 2 d_k",
         {"scale": lambda scores, sizes: scores / (2 * sizes["d_k"])},
-        "The scores are divided by d_k, and by 2. Python reads scores / d_k**1/2 from left to right: write d_k**0.5, or np.sqrt(d_k).",
+        "The scores are divided by d_k, and by 2. Python reads scores / d_k**1/2 from left to right: write"
+        " d_k**0.5, or np.sqrt(d_k).",
     ),
     Mistake(
         "always divided by 8",
         {"scale": lambda scores, sizes: scores / 8},
-        "The scores are divided by 8, whatever the size. 8 is the root of 64; here d_k is {d_k}, and its root is {root_d_k:.2f}.",
+        "The scores are divided by 8, whatever the size. 8 is the root of 64; here d_k is {d_k}, and its root"
+        " is {root_d_k:.2f}.",
     ),
     Mistake(
         "divided by the root of all columns",
         {"scale": lambda scores, sizes: scores / math.sqrt(sizes["columns"])},
-        "The scores are divided by the root of all {n_heads} · {d_k} columns. A head's score is a sum of d_k = {d_k} products, so the divisor is √{d_k}.",
+        "The scores are divided by the root of all {n_heads} · {d_k} columns. A head's score is a sum of d_k"
+        " = {d_k} products, so the divisor is √{d_k}.",
     ),
     Mistake(
         "multiplied by √d_k",
@@ -223,60 +244,70 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "divided by √d_model",
         {"scale": lambda scores, sizes: scores / math.sqrt(sizes["d_model"])},
-        "The scores are divided by √d_model = √{d_model}. A score is a sum of d_k = {d_k} products, so the divisor is √{d_k}.",
+        "The scores are divided by √d_model = √{d_model}. A score is a sum of d_k = {d_k} products, so the"
+        " divisor is √{d_k}.",
         "FareedKhan-dev/train-llm-from-scratch#3",
     ),
     Mistake(
         "divided by √n_keys",
         {"scale": lambda scores, sizes: scores / math.sqrt(sizes["n_keys"])},
-        "The scores are divided by the root of the number of keys, √{n_keys}. What counts is the length of a key, d_k = {d_k}.",
+        "The scores are divided by the root of the number of keys, √{n_keys}. What counts is the length of a"
+        " key, d_k = {d_k}.",
     ),
     Mistake(
         "divided by √d_v",
         {"scale": lambda scores, sizes: scores / math.sqrt(sizes["d_v"])},
-        "The scores are divided by √d_v = √{d_v}. Values play no part in a score: the divisor is √d_k = √{d_k}.",
+        "The scores are divided by √d_v = √{d_v}. Values play no part in a score: the divisor is √d_k ="
+        " √{d_k}.",
     ),
     # the mask
     Mistake(
         "mask not used",
         {"hide": lambda scores, mask: scores},
-        "The mask has no effect: hidden keys get as much weight as without it. Either it is not used, or what is added to their scores is far too small (1e-9 is nearly 0; −1e9 was meant).",
+        "The mask has no effect: hidden keys get as much weight as without it. Either it is not used, or what"
+        " is added to their scores is far too small (1e-9 is nearly 0; −1e9 was meant).",
         "awslabs/gluonts#1401",
     ),
     Mistake(
         "mask inverted",
         {"hide": lambda scores, mask: np.where(mask, -np.inf, scores)},
-        "The mask is the wrong way round: here True means that a query may attend to a key, and yours hides exactly those.",
+        "The mask is the wrong way round: here True means that a query may attend to a key, and yours hides"
+        " exactly those.",
         "tensorflow/text#894",
     ),
     Mistake(
         "hidden scores set to 0",
         {"hide": lambda scores, mask: np.where(mask, scores, 0.0)},
-        "The hidden scores became 0, or nearly so (by scores * mask, or by −1e-9 where −1e9 was meant). e^0 is 1, so hidden keys still get weight: use −inf.",
+        "The hidden scores became 0, or nearly so (by scores * mask, or by −1e-9 where −1e9 was meant). e^0"
+        " is 1, so hidden keys still get weight: use −inf.",
         "Shujun-He/RibonanzaNet#5",
     ),
     Mistake(
         "mask after softmax",
         {"hide": lambda scores, mask: scores, "hide late": lambda weights, mask: weights * mask},
-        "The mask comes after softmax. The hidden weights are 0, but the others were shared out before: the rows no longer sum to 1.",
+        "The mask comes after softmax. The hidden weights are 0, but the others were shared out before: the"
+        " rows no longer sum to 1.",
         "huggingface/transformers#12109",
     ),
     # softmax
     Mistake(
         "softmax over the wrong axis",
         {"axis": lambda: -2},
-        "Softmax runs down the columns: each of your columns sums to 1. A row belongs to one query, and its weights over the {n_keys} keys should sum to 1 (axis=-1).",
+        "Softmax runs down the columns: each of your columns sums to 1. A row belongs to one query, and its"
+        " weights over the {n_keys} keys should sum to 1 (axis=-1).",
         "rasbt/machine-learning-book#97",
     ),
     Mistake(
         "softmax over everything",
         {"axis": lambda: (-2, -1)},
-        "Softmax runs over the whole table: all of it sums to 1 together. Each row should sum to 1 by itself.",
+        "Softmax runs over the whole table: all of it sums to 1 together. Each row should sum to 1 by"
+        " itself.",
     ),
     Mistake(
         "no exp",
         {"largest": lambda scores, axis: 0.0, "exp": lambda scores: scores},
-        "The exp is missing: scores are divided by their sum as they are. With negative scores that gives negative weights, and it can divide by 0.",
+        "The exp is missing: scores are divided by their sum as they are. With negative scores that gives"
+        " negative weights, and it can divide by 0.",
     ),
     Mistake(
         "no division by the sum",
@@ -286,12 +317,14 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "maximum not subtracted",
         {"largest": lambda scores, axis: 0.0},
-        "The row's maximum is not subtracted. With small scores that does no harm; with {largest:.0f}, e^{largest:.0f} is infinite, and infinity divided by infinity is nan.",
+        "The row's maximum is not subtracted. With small scores that does no harm; with {largest:.0f},"
+        " e^{largest:.0f} is infinite, and infinity divided by infinity is nan.",
     ),
     Mistake(
         "one maximum for all rows",
         {"largest": lambda scores, axis: scores.max()},
-        "The maximum of the whole table is subtracted. A row that lies far below it becomes all zeros, and 0 / 0 is nan: subtract each row's own maximum.",
+        "The maximum of the whole table is subtracted. A row that lies far below it becomes all zeros, and 0"
+        " / 0 is nan: subtract each row's own maximum.",
     ),
     Mistake(
         "softmax left out",
@@ -304,13 +337,15 @@ MISTAKES: tuple[Mistake, ...] = (
             "scale": lambda scores, sizes: scores,
             "scale late": lambda weights, sizes: weights / math.sqrt(sizes["d_k"]),
         },
-        "The division by √d_k = {root_d_k:.2f} comes after softmax: your rows sum to 1 / √{d_k}. Scale the scores, not the weights.",
+        "The division by √d_k = {root_d_k:.2f} comes after softmax: your rows sum to 1 / √{d_k}. Scale the"
+        " scores, not the weights.",
     ),
     # the weighted sum
     Mistake(
         "weights transposed",
         {"mix": lambda weights, values: transposed(weights) @ values},
-        "The weights are transposed before the product. A row holds one query's weights over the {n_keys} keys: weights @ values fits as it is.",
+        "The weights are transposed before the product. A row holds one query's weights over the {n_keys}"
+        " keys: weights @ values fits as it is.",
         "harvardnlp/annotated-transformer#104",
     ),
     Mistake(
@@ -331,33 +366,39 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "merge without transpose",
         {"merge": lambda heads: heads.reshape(heads.shape[1], -1)},
-        "The merge is a reshape alone. Swap the first two axes back first, or a row of the result mixes different words.",
+        "The merge is a reshape alone. Swap the first two axes back first, or a row of the result mixes"
+        " different words.",
         "jsbaan/transformer-from-scratch#4",
     ),
     Mistake(
         "merged number by number",
         {"merge": lambda heads: heads.transpose(1, 2, 0).reshape(heads.shape[1], -1)},
-        "The heads' numbers are interleaved: first number of every head, then the second. They should stand head after head.",
+        "The heads' numbers are interleaved: first number of every head, then the second. They should stand"
+        " head after head.",
     ),
     Mistake(
         "heads one below the other",
         {"merge": lambda heads: heads.reshape(-1, heads.shape[-1])},
-        "The heads stand one below the other. They belong side by side, so that each word has one row: np.concatenate needs axis=-1.",
+        "The heads stand one below the other. They belong side by side, so that each word has one row:"
+        " np.concatenate needs axis=-1.",
     ),
     Mistake(
         "merge without reshape",
         {"merge": lambda heads: heads.swapaxes(0, 1)},
-        "The axes are swapped back, and the reshape is missing: each word should have one row of {n_heads} times {d_v} numbers.",
+        "The axes are swapped back, and the reshape is missing: each word should have one row of {n_heads}"
+        " times {d_v} numbers.",
     ),
     Mistake(
         "heads averaged",
         {"merge": lambda heads: heads.mean(axis=0)},
-        "The heads are averaged. They are put side by side: {n_heads} times {d_v} numbers for each word, so that nothing is lost.",
+        "The heads are averaged. They are put side by side: {n_heads} times {d_v} numbers for each word, so"
+        " that nothing is lost.",
     ),
     Mistake(
         "heads added",
         {"merge": lambda heads: heads.sum(axis=0)},
-        "The heads are added. They are put side by side: {n_heads} times {d_v} numbers for each word, so that nothing is lost.",
+        "The heads are added. They are put side by side: {n_heads} times {d_v} numbers for each word, so that"
+        " nothing is lost.",
     ),
     Mistake(
         "W_O left out",
@@ -387,7 +428,8 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "writes already added",
         {"give back writes": lambda writes: writes.sum(axis=0)},
-        "The heads' writes are already added up. Keep them apart: one table of ({n}, {d_model}) for each of the {n_heads} heads.",
+        "The heads' writes are already added up. Keep them apart: one table of ({n}, {d_model}) for each of"
+        " the {n_heads} heads.",
     ),
 )
 

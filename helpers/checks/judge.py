@@ -1,4 +1,5 @@
-"""Run an answer, compare it with the right one and with the known mistakes, and say in a sentence what came out."""
+"""Run an answer, compare it with the right one and with the known mistakes, and say in a sentence what came
+out."""
 
 from __future__ import annotations
 
@@ -49,7 +50,8 @@ class Verdict:
 
 
 class TookTooLong(BaseException):
-    """Raised inside a call that does not come to its end; a BaseException, so that `except Exception` lets it pass."""
+    """Raised inside a call that does not come to its end; a BaseException, so that `except Exception` lets
+    it pass."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,8 @@ def _judge(exercise, answer, cases, outcomes):
             )
         return Verdict(
             "wrong",
-            f"Your function gives back None. Is there a line that begins with return? Expected: {exercise.returns}.",
+            "Your function gives back None. Is there a line that begins with return? Expected:"
+            f" {exercise.returns}.",
         )
     if isinstance(outcomes[-1], _Failure) and outcomes[-1].kind == "TookTooLong":
         return Verdict(
@@ -132,7 +135,8 @@ def _judge(exercise, answer, cases, outcomes):
         if changed:
             return Verdict(
                 "wrong",
-                f"The result is right, but your function changes its argument {changed} in place, and whoever called it finds other numbers there. Work on a new array: write a = a / 2, not a /= 2.",
+                f"The result is right, but your function changes its argument {changed} in place, and whoever"
+                " called it finds other numbers there. Work on a new array: write a = a / 2, not a /= 2.",
                 "changed in place",
             )
         return Verdict("right", "Right, on every input that was tried.")
@@ -212,7 +216,8 @@ def outcome(function: Callable, case: Case, seconds: float | None = None) -> _Re
 
 @contextlib.contextmanager
 def _time_limit(seconds):
-    """Raise TookTooLong in this thread after so many seconds. Where there are no threads, as in a browser, there is no limit."""
+    """Raise TookTooLong in this thread after so many seconds. Where there are no threads, as in a browser,
+    there is no limit."""
     if seconds is None:
         yield
         return
@@ -243,7 +248,7 @@ def _time_limit(seconds):
             )  # one that is on its way is called back
 
 
-# ---- what came back --------------------------------------------------------------------------------------------------
+# ---- what came back ----------------------------------------------------------------------------------------
 
 
 def _as_numbers(value):
@@ -266,7 +271,10 @@ def _as_numbers(value):
             else array.astype(np.int64 if array.dtype.kind in "iub" else np.float64)
         )
     except (ValueError, TypeError):
-        return f"Your function gives back {_kind(value)} that is no table of numbers: are its rows of different lengths?"
+        return (
+            f"Your function gives back {_kind(value)} that is no table of numbers: are its rows of different"
+            " lengths?"
+        )
 
 
 def _close(own, other):
@@ -305,19 +313,26 @@ def _wrong_arguments(answer, names):
     try:
         inspect.signature(answer).bind(*names)
     except TypeError:
-        return f"Your function should take {len(names)} argument{'s' * (len(names) > 1)} ({', '.join(names)}), and takes {inspect.signature(answer)}."
+        return (
+            f"Your function should take {len(names)} argument{'s' * (len(names) > 1)} ({', '.join(names)}),"
+            f" and takes {inspect.signature(answer)}."
+        )
     except ValueError:  # some built-in functions do not say
         pass
     return ""
 
 
 _ADVICE = {
-    "operands could not be broadcast together": "A sum or a maximum over one axis loses that axis; keepdims=True keeps it, with length 1.",
-    "some are NaN or +inf": "0 times infinity is nan. To hide a score, write np.where(mask, scores, -np.inf).",
+    "operands could not be broadcast together": (
+        "A sum or a maximum over one axis loses that axis; keepdims=True keeps it, with length 1."
+    ),
+    "some are NaN or +inf": (
+        "0 times infinity is nan. To hide a score, write np.where(mask, scores, -np.inf)."
+    ),
 }
 
 
-# ---- sentences -------------------------------------------------------------------------------------------------------
+# ---- sentences ---------------------------------------------------------------------------------------------
 
 
 def _named(named, cases, outcomes, right):
@@ -337,12 +352,18 @@ def _located(exercise, case, own, other):
         return _raised(own, case)
     if isinstance(own.value, str):
         return f"{own.value} Expected: {exercise.returns}."
-    return f"This is not one of the mistakes that the check knows. Here is where it differs first. Tried with {_shapes(case)}.\n{_difference(own.value, other.value, exercise.returns)}"
+    return (
+        "This is not one of the mistakes that the check knows. Here is where it differs first. Tried with"
+        f" {_shapes(case)}.\n{_difference(own.value, other.value, exercise.returns)}"
+    )
 
 
 def _raised(failure, case):
     advice = next((f"\n{advice}" for sign, advice in _ADVICE.items() if sign in failure.message), "")
-    return f"Your function stops with an error {failure.where}{failure.kind}: {_cut(failure.message)}\nIt was called with {_shapes(case)}.{advice}"
+    return (
+        f"Your function stops with an error {failure.where}{failure.kind}: {_cut(failure.message)}\nIt was"
+        f" called with {_shapes(case)}.{advice}"
+    )
 
 
 def _difference(own, other, returns=""):
@@ -350,13 +371,22 @@ def _difference(own, other, returns=""):
     if isinstance(other, tuple) or isinstance(own, tuple):
         if not isinstance(own, tuple) or not isinstance(other, tuple) or len(own) != len(other):
             count = [len(x) if isinstance(x, tuple) else 1 for x in (own, other)]
-            return f"You give back {count[0]} array{'s' * (count[0] > 1)}, and {count[1]} {'are' if count[1] > 1 else 'is'} expected."
+            return (
+                f"You give back {count[0]} array{'s' * (count[0] > 1)}, and {count[1]}"
+                f" {'are' if count[1] > 1 else 'is'} expected."
+            )
         place = next(i for i, (a, b) in enumerate(zip(own, other)) if not _close(a, b))
-        return f"In what you give back, number {place + 1} of {len(own)} differs. {_difference(own[place], other[place])}"
+        return (
+            f"In what you give back, number {place + 1} of {len(own)} differs."
+            f" {_difference(own[place], other[place])}"
+        )
     if own is None or isinstance(own, str):
         return own or "You give back None."
     if own.shape != other.shape:
-        return f"Your result has the shape {own.shape}; expected is {other.shape}{f': {returns}' if returns else ''}."
+        return (
+            f"Your result has the shape {own.shape}; expected is"
+            f" {other.shape}{f': {returns}' if returns else ''}."
+        )
     if own.ndim == 0:
         return f"Your result is {own:.4g}; expected is {other:.4g}."
     place = next(place for place in np.ndindex(own.shape) if not _close(own[place], other[place]))

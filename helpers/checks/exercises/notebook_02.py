@@ -1,0 +1,93 @@
+"""The exercises of notebook 02: From scores to weights. First one right answer to each; there are others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from helpers.checks.exercises.definition import Case, Exercise
+from helpers.checks.exercises.inputs import drawn, sizes_of, weights_case
+
+
+def my_scale(scores, d_k):
+    return scores / np.sqrt(d_k)
+
+
+def my_softmax(scores):
+    raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return raised / raised.sum(axis=-1, keepdims=True)
+
+
+def my_outputs(weights, values):
+    return weights @ values
+
+
+def _scale():
+    return [
+        Case(
+            {"scores": 5 * drawn(seed)(n, m), "d_k": d_k},
+            sizes_of(n_queries=n, n_keys=m, d_k=d_k, d_v=d_k, d_model=d_k),
+        )
+        for seed, n, m, d_k in ((7, 3, 5, 16), (8, 4, 2, 64))
+    ]
+
+
+def _scores():
+    far = np.array(
+        [[1012.0, 1014.0, 1009.0], [-3.0, -1.0, -2.5], [0.0, 1010.0, -5.0]]
+    )  # exp of these overflows, unless the row's maximum goes first
+    return [
+        Case({"scores": scores}, {"n_queries": len(scores), "n_keys": scores.shape[1], "largest": 1014})
+        for scores in (2 * drawn(9)(3, 5), far)
+    ]
+
+
+def _outputs():
+    return [
+        Case(
+            {"weights": weights_case(seed, n, m).arguments["weights"], "values": drawn(seed)(m, d_v)},
+            {"n_queries": n, "n_keys": m, "d_v": d_v},
+        )
+        for seed, n, m, d_v in ((10, 3, 5, 2), (11, 4, 4, 3))
+    ]
+
+
+EXERCISES = (
+    Exercise(
+        my_scale,
+        "02",
+        _scale,
+        "the scaled scores, the shape of scores",
+        ("For d_k = 64 the scores were divided by 8.", "8 is the root of 64: divide by np.sqrt(d_k)."),
+        lambda steps, scores, d_k: steps["scale"](
+            scores, {"d_k": d_k, "n_keys": scores.shape[-1], "d_v": d_k, "d_model": d_k, "columns": d_k}
+        ),
+    ),
+    Exercise(
+        my_softmax,
+        "02",
+        _scores,
+        "weights, the shape of scores; each row sums to 1",
+        (
+            (
+                "Three moves: subtract the largest score of each row, raise e to the rest, divide by the"
+                " row's sum."
+            ),
+            (
+                "With scores.max(axis=-1, keepdims=True) each row gets its own maximum; the same two words"
+                " belong into sum."
+            ),
+        ),
+        lambda steps, scores: steps["softmax"](scores, steps),
+    ),
+    Exercise(
+        my_outputs,
+        "02",
+        _outputs,
+        "the outputs, (n_queries, d_v)",
+        (
+            "Row i of the result is the sum of all values, each times its weight in row i.",
+            "That is what a matrix product does: weights @ values.",
+        ),
+        lambda steps, weights, values: steps["mix"](weights, values),
+    ),
+)

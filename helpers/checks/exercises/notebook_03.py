@@ -1,0 +1,89 @@
+"""The exercises of notebook 03: Every word at once. First one right answer to each; there are others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from helpers.attention import softmax
+from helpers.checks import catalogue
+from helpers.checks.exercises.definition import Case, Exercise
+from helpers.checks.exercises.inputs import attention_case, attention_cases, drawn, projection_case
+
+
+def my_attention(queries, keys, values):
+    scores = queries @ keys.T / np.sqrt(keys.shape[-1])
+    return softmax(scores) @ values
+
+
+def my_masked_attention(queries, keys, values, mask):
+    scores = queries @ keys.T / np.sqrt(keys.shape[-1])
+    scores = np.where(mask, scores, -np.inf)
+    return softmax(scores) @ values
+
+
+def my_cross_attention(x, context, w_q, w_k, w_v):
+    queries, keys, values = x @ w_q, context @ w_k, context @ w_v
+    scores = queries @ keys.T / np.sqrt(keys.shape[-1])
+    return softmax(scores) @ values
+
+
+def _masked():
+    # No row is full: turned round, it would be empty, and what comes of an empty row depends on how −∞ is
+    # written.
+    looks_back, gaps = (
+        np.tri(5, dtype=bool) & ~np.tri(5, k=-3, dtype=bool),
+        np.array([[1, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 1]], dtype=bool),
+    )
+    return [attention_case(14, 5, 5, 4, 3, looks_back), attention_case(15, 3, 4, 2, 5, gaps)]
+
+
+def _cross():
+    cases = []
+    for seed, n_queries, n_keys, d_model, d_k, d_v in ((16, 3, 5, 6, 4, 2), (17, 4, 4, 5, 3, 2)):
+        case = projection_case(seed, n_queries, d_model, d_k, d_v)
+        x, *matrices = case.arguments.items()
+        context = ("context", drawn(seed + 100)(n_keys, d_model))
+        cases.append(Case(dict([x, context, *matrices]), {**case.sizes, "n_keys": n_keys}))
+    return cases
+
+
+EXERCISES = (
+    Exercise(
+        my_attention,
+        "03",
+        attention_cases,
+        "the output, (n_queries, d_v)",
+        (
+            "Four steps in this order: compare, scale, softmax, mix.",
+            "The scores are queries @ keys.T / np.sqrt(d_k), and d_k is keys.shape[-1].",
+        ),
+        catalogue.attention,
+    ),
+    Exercise(
+        my_masked_attention,
+        "03",
+        _masked,
+        "the output, (n_queries, d_v)",
+        (
+            (
+                "A hidden key must get the weight 0, and the other weights of the row must still sum to 1. So"
+                " the mask comes before softmax."
+            ),
+            "Where the mask is False, put −inf: np.where(mask, scores, -np.inf).",
+        ),
+        catalogue.attention,
+    ),
+    Exercise(
+        my_cross_attention,
+        "03",
+        _cross,
+        "the output, (n_queries, d_v)",
+        (
+            "x asks, the context answers.",
+            "Queries come from x; keys and values both come from the context. The rest is as before.",
+        ),
+        lambda steps, x, context, *matrices: catalogue.attention(
+            steps, *catalogue.project(steps, x, *matrices, context), d_model=x.shape[-1]
+        ),
+    ),
+)

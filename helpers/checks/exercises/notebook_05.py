@@ -1,0 +1,75 @@
+"""The exercises of notebook 05: How many heads?. First one right answer to each; there are others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from helpers.attention import softmax
+from helpers.checks import catalogue
+from helpers.checks.exercises.definition import Case, Exercise
+from helpers.checks.exercises.inputs import drawn, projection_case, sizes_of
+
+
+def my_multi_head(x, w_q, w_k, w_v, w_o, n_heads):
+    n = len(x)
+    q, k, v = (part.reshape(n, n_heads, -1).swapaxes(0, 1) for part in (x @ w_q, x @ w_k, x @ w_v))
+    weights = softmax(q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1]))
+    found = (weights @ v).swapaxes(0, 1).reshape(n, -1)
+    return found @ w_o
+
+
+def my_writes(found, w_o):
+    n_heads, n, d_v = found.shape
+    return found @ w_o.reshape(n_heads, d_v, -1)
+
+
+def _multi_head():
+    cases = []
+    for seed, n, d_model, h, d_k in ((21, 5, 6, 2, 4), (22, 4, 10, 3, 2)):
+        case, draw = projection_case(seed, n, d_model, h * d_k, h * d_k), drawn(seed + 100)
+        cases.append(
+            Case(
+                {**case.arguments, "w_o": draw(h * d_k, d_model), "n_heads": h},
+                {**case.sizes, **sizes_of(d_k=d_k, d_v=d_k), "n_heads": h},
+            )
+        )
+    return cases
+
+
+def _writes():
+    return [
+        Case(
+            {"found": drawn(seed)(h, n, d_v), "w_o": drawn(seed + 1)(h * d_v, d_model)},
+            {"n": n, "n_heads": h, "d_v": d_v, "d_model": d_model},
+        )
+        for seed, h, n, d_v, d_model in ((23, 3, 2, 4, 5), (25, 2, 5, 3, 7))
+    ]
+
+
+EXERCISES = (
+    Exercise(
+        my_multi_head,
+        "05",
+        _multi_head,
+        "the output, (n, d_model)",
+        (
+            "Project, split, attend in every head at once, merge, and W_O. Each step is one line.",
+            (
+                "After the split the keys are (n_heads, n, d_k): transpose only the last two axes,"
+                " k.swapaxes(-1, -2)."
+            ),
+        ),
+        catalogue.multi_head,
+    ),
+    Exercise(
+        my_writes,
+        "05",
+        _writes,
+        "what each head writes, (n_heads, n, d_model)",
+        (
+            "Head i owns the rows i · d_v up to (i + 1) · d_v of W_O.",
+            "Cut W_O to (n_heads, d_v, d_model); then found @ that multiplies head by head.",
+        ),
+        catalogue.writes,
+    ),
+)
