@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from helpers.checks import steps
 from helpers.checks.exercises.definition import Case, Exercise
 from helpers.checks.exercises.inputs import drawn, sizes_of, weights_case
 
@@ -61,6 +62,7 @@ EXERCISES = (
         lambda steps, scores, d_k: steps["scale"](
             scores, {"d_k": d_k, "n_keys": scores.shape[-1], "d_v": d_k, "d_model": d_k, "columns": d_k}
         ),
+        steps=steps.scale,
     ),
     Exercise(
         my_softmax,
@@ -78,6 +80,7 @@ EXERCISES = (
             ),
         ),
         lambda steps, scores: steps["softmax"](scores, steps),
+        steps=steps.of_softmax,
     ),
     Exercise(
         my_outputs,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from helpers.attention import softmax
-from helpers.checks import catalogue
+from helpers.checks import catalogue, steps
 from helpers.checks.exercises.definition import Case, Exercise
 from helpers.checks.exercises.inputs import attention_case, attention_cases, drawn, projection_case
 
@@ -58,6 +58,7 @@ EXERCISES = (
             "The scores are queries @ keys.T / np.sqrt(d_k), and d_k is keys.shape[-1].",
         ),
         catalogue.attention,
+        steps=steps.attention,
     ),
     Exercise(
         my_masked_attention,
@@ -72,6 +73,7 @@ EXERCISES = (
             "Where the mask is False, put −inf: np.where(mask, scores, -np.inf).",
         ),
         catalogue.attention,
+        steps=steps.attention,
     ),
     Exercise(
         my_cross_attention,
@@ -85,5 +87,6 @@ EXERCISES = (
         lambda steps, x, context, *matrices: catalogue.attention(
             steps, *catalogue.project(steps, x, *matrices, context), d_model=x.shape[-1]
         ),
+        steps=steps.cross_attention,
     ),
 )

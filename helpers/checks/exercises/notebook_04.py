@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from helpers.attention import softmax
-from helpers.checks import catalogue
+from helpers.checks import catalogue, steps
 from helpers.checks.exercises.definition import Case, Exercise
 from helpers.checks.exercises.inputs import projection_case, sizes_of
 
@@ -74,6 +74,7 @@ EXERCISES = (
             "Head i owns the columns i · d_k up to (i + 1) · d_k: w_q[:, head * d_k:(head + 1) * d_k].",
         ),
         catalogue.one_head,
+        steps=steps.head,
     ),
     Exercise(
         my_split,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from helpers.attention import softmax
-from helpers.checks import catalogue
+from helpers.checks import catalogue, steps
 from helpers.checks.exercises.definition import Case, Exercise
 from helpers.checks.exercises.inputs import drawn, projection_case, sizes_of
 
@@ -60,6 +60,7 @@ EXERCISES = (
             ),
         ),
         catalogue.multi_head,
+        steps=steps.multi_head,
     ),
     Exercise(
         my_writes,

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from helpers.attention import softmax
-from helpers.checks import catalogue
+from helpers.checks import catalogue, steps
 from helpers.checks.catalogue import RIGHT
 from helpers.checks.exercises.definition import Case, Exercise, Wrong
 from helpers.checks.exercises.inputs import attention_cases, drawn, weights_case
@@ -223,5 +223,6 @@ EXERCISES = (
                 "Your null token scores 1. Its key is all zeros, so its score is 0.",
             ),
         ),
+        steps=steps.null_attention,
     ),
 )
