@@ -87,10 +87,9 @@ def thinking_machines() -> Example:
            [ 88, 120]])
     """
     arrays = data.arrays("thinking_machines.npz")
-    matrices = (arrays[name].astype(np.float64) for name in ("w_q", "w_k", "w_v", "w_o"))
-    return Example(
-        ("Thinking", "Machines"), data.read_only(arrays["x"]), MultiHeadAttention(*matrices, n_heads=8)
-    )
+    w_q, w_k, w_v, w_o = (arrays[name].astype(np.float64) for name in ("w_q", "w_k", "w_v", "w_o"))
+    layer = MultiHeadAttention(w_q, w_k, w_v, w_o, n_heads=8)
+    return Example(("Thinking", "Machines"), data.read_only(arrays["x"]), layer)
 
 
 @cache

@@ -9,7 +9,7 @@ best loss that any reader of the language can reach is computed, not guessed.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -65,11 +65,9 @@ class MaskedWords:
         shares = self.shares[kept]
         if shares.size == 0:
             raise ValueError("no sentence is left: kept is False everywhere")
-        arrays = (
-            getattr(self, name)[kept]
-            for name in ("tokens", "positions", "targets", "roles", "senses", "surprisals")
-        )
-        return MaskedWords(*arrays, shares / shares.sum(), self.n_senses, self.n_roles)
+        names = ("tokens", "positions", "targets", "roles", "senses", "surprisals")
+        arrays = {name: getattr(self, name)[kept] for name in names}
+        return replace(self, **arrays, shares=shares / shares.sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +121,7 @@ class Grammar:
             raise ValueError(
                 f"every pattern must have the same number of words, and they have {sorted(lengths)}"
             )
-        texts, role_rows, sense_rows, probabilities = zip(*rows)
+        texts, role_rows, sense_rows, each_probability = zip(*rows)
         words = (MASK, *sorted({word for text in texts for word in text}))
         roles = tuple(dict.fromkeys(role for row in role_rows for role in row if role))
         number = {word: i for i, word in enumerate(words)}
@@ -133,7 +131,7 @@ class Grammar:
             raise ValueError(
                 "the rules make one sentence in two ways, so its sense is not certain: give the two senses different words"
             )
-        probabilities = np.array(probabilities)
+        probabilities = np.array(each_probability)
         return cls(
             words,
             roles,

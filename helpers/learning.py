@@ -155,7 +155,8 @@ class Parameters:
             layer.w_o,
             rng.standard_normal((d_model, n_words)) * small,
         ]
-        return cls(*(np.array(array, dtype) for array in arrays), layer.n_heads, scaled)
+        named = {name: np.array(array, dtype) for name, array in zip(_ARRAYS, arrays)}
+        return cls(**named, n_heads=layer.n_heads, scaled=scaled)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """The seven arrays by name: the arrays themselves, not copies."""
@@ -411,7 +412,8 @@ def trained() -> Training:
     arrays = data.arrays("trained.npz")
     steps = arrays["steps"].tolist()
     checkpoints = {
-        step: Parameters(*(arrays[name][i] for name in _ARRAYS), n_heads=8) for i, step in enumerate(steps)
+        step: Parameters(**{name: arrays[name][i] for name in _ARRAYS}, n_heads=8, scaled=True)
+        for i, step in enumerate(steps)
     }
     return Training(
         checkpoints[steps[-1]].copy(),
