@@ -255,7 +255,7 @@ def facts() -> dict[str, tuple[int | float, str]]:
 
 
 def recall(notebook: str) -> list[dict]:
-    """The questions that open a notebook, each with its options and their reasons; none for the first notebooks.
+    """The questions that open a notebook, with their options and reasons; none for the first notebooks.
 
     >>> [question["name"] for question in recall("05")]
     ['05 the cut', '05 side by side', '05 the price']
@@ -264,7 +264,8 @@ def recall(notebook: str) -> list[dict]:
 
 
 def bugs() -> list[dict]:
-    """The exhibits of notebook 06: for each bug its input, a question, the options with their reasons, and its threads.
+    """The exhibits of notebook 06: for each bug its input, a question, the options with their reasons, and
+    its threads.
 
     >>> len(bugs()), bugs()[0]["name"]
     (10, 'the scores are not divided by √d_k')
@@ -310,7 +311,8 @@ def apple_on_trial() -> dict[tuple[str, str, str, str], np.ndarray]:
 
     data/README.md says what the measures are; every number is in nat, or a weight.
 
-    returns: (n_heads, seed, measure, heads that are off) → (n_senses, n_roles), or (1, n_roles) where the senses are not kept apart
+    returns: (n_heads, seed, measure, heads that are off) → (n_senses, n_roles), or (1, n_roles) where the
+    senses are not kept apart
 
     >>> apple_on_trial()["8", "0", "loss, sample", "3"].shape
     (10, 6)

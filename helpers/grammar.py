@@ -54,7 +54,7 @@ class MaskedWords:
         return float(self.shares @ self.surprisals)
 
     def table(self, values) -> np.ndarray:
-        """The mean of some values (batch,) by sense and role: (n_senses, n_roles), NaN where there is no word."""
+        """The mean of some values (batch,) by sense and role: (n_senses, n_roles), NaN where no word is."""
         cell, cells = self.senses * self.n_roles + self.roles, self.n_senses * self.n_roles
         total, share = np.bincount(cell, self.shares * values, cells), np.bincount(cell, self.shares, cells)
         with np.errstate(invalid="ignore"):
@@ -129,7 +129,8 @@ class Grammar:
         sentences = np.array([[number[word] for word in text] for text in texts])
         if len(np.unique(sentences, axis=0)) < len(sentences):
             raise ValueError(
-                "the rules make one sentence in two ways, so its sense is not certain: give the two senses different words"
+                "the rules make one sentence in two ways, so its sense is not certain: give the two senses"
+                " different words"
             )
         probabilities = np.array(each_probability)
         return cls(
@@ -163,14 +164,15 @@ class Grammar:
             raise ValueError(f"batch must be a whole number from 1 on, and got {batch!r}")
         if not isinstance(rng, np.random.Generator):
             raise TypeError(
-                f"rng must be a numpy Generator, as np.random.default_rng(0) makes one, and got {type(rng).__name__}"
+                "rng must be a numpy Generator, as np.random.default_rng(0) makes one, and got"
+                f" {type(rng).__name__}"
             )
         sentence = np.searchsorted(self._ends, rng.random(batch), side="right")
         role = np.floor(rng.random(batch) * len(self.roles)).astype(int)
         return self._hide(sentence, self._position_of[sentence, role], np.full(batch, 1 / batch))
 
     def every_word(self) -> MaskedWords:
-        """Every sentence with every word hidden that may be, each with its probability: nothing is left to chance."""
+        """Every sentence with every word hidden that may be, with its probability: nothing is random."""
         sentence, place = np.nonzero(self.role_of >= 0)
         return self._hide(sentence, place, self.probabilities[sentence] / len(self.roles))
 

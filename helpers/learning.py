@@ -6,9 +6,9 @@ The model reads a sentence in which one word is hidden and says how likely each 
     z = x + attention(x)                       each word adds what its heads found
     scores = z[hidden word] @ output           one score for each word of the vocabulary
 
-Without the addition of x the hidden word's own vector, and with it the place where the word is missing, would reach
-the scores through the heads only. With it, a model whose heads are all off still knows the place, so what
-the heads are worth can be measured: that is how much worse it reads without them.
+Without the addition of x the hidden word's own vector, and with it the place where the word is missing, would
+reach the scores through the heads only. With it, a model whose heads are all off still knows the place, so
+what the heads are worth can be measured: that is how much worse it reads without them.
 
 Each step has its backward step beside it. d_ means: the derivative of the loss by. Shapes use the symbols of
 helpers/attention.py, and n_words for the size of the vocabulary.
@@ -55,7 +55,7 @@ def embed(tokens, embeddings, position_embeddings):
 
 
 def embed_backward(d_x, tokens, n_words):
-    """A word's vector was used wherever the word stands, a place's vector in every sentence: add up over all uses."""
+    """A word's vector was used wherever the word stands, a place's vector in every sentence: add all uses."""
     words = d_x.reshape(-1, d_x.shape[-1])  # (batch · n, d_model)
     stands = (np.arange(n_words)[:, None] == tokens.reshape(-1)).astype(
         d_x.dtype
@@ -102,7 +102,7 @@ def cross_entropy(scores, targets):
 
 
 def cross_entropy_backward(probabilities, targets):
-    """Of the mean loss: probability minus 1 for the target, probability for every other word, over the batch."""
+    """Of the mean loss: probability minus 1 for the target, probability for every other word."""
     d_scores = probabilities.copy()
     d_scores[np.arange(len(targets)), targets] -= 1
     return d_scores / len(targets)  # (batch, n_words)
@@ -142,7 +142,7 @@ class Parameters:
     def random(
         cls, n_words, n, d_model, n_heads, rng, d_k=None, d_v=None, dtype=np.float64, scaled=True
     ) -> Parameters:
-        """Small random numbers to begin with, drawn from rng; d_k and d_v are d_model / n_heads unless given."""
+        """Small random numbers, drawn from rng; d_k and d_v are d_model / n_heads by default."""
         _check_counts(n_words=n_words, n=n)
         layer = MultiHeadAttention.random(d_model, n_heads, rng, d_k, d_v)
         small = 1 / math.sqrt(d_model)
@@ -171,7 +171,9 @@ class Parameters:
 
     @property
     def attention(self) -> MultiHeadAttention:
-        """The layer as notebook 04 knows it, with a copy of the matrices as they are now; it divides, so an unscaled W_Q is made larger."""
+        """The layer as notebook 04 knows it, with a copy of the matrices as they are now; it divides, so an
+        unscaled W_Q is made larger.
+        """
         larger = 1 if self.scaled else math.sqrt(self.w_k.shape[1] / self.n_heads)
         return MultiHeadAttention(
             self.w_q * self.w_q.dtype.type(larger), self.w_k, self.w_v, self.w_o, self.n_heads
@@ -188,8 +190,8 @@ _ARRAYS = [each.name for each in fields(Parameters) if each.name not in ("n_head
 def read(parameters: Parameters, tokens, positions, heads=None):
     """How the model scores every word of the vocabulary for the hidden place.
 
-    Only the hidden word's row of the weights reaches the scores. The other rows are what the same matrices give
-    for words that the training never asked about.
+    Only the hidden word's row of the weights reaches the scores. The other rows are what the same matrices
+    give for words that the training never asked about.
 
     tokens: (batch, n), whole numbers
     positions: (batch,), where each sentence's hidden word stands
@@ -201,7 +203,8 @@ def read(parameters: Parameters, tokens, positions, heads=None):
         heads = np.asarray(heads)
         if heads.dtype != bool or heads.shape != (parameters.n_heads,):
             raise ValueError(
-                f"heads must be {parameters.n_heads} booleans, False where a head is off, and got {heads.dtype} of shape {heads.shape}"
+                f"heads must be {parameters.n_heads} booleans, False where a head is off, and got"
+                f" {heads.dtype} of shape {heads.shape}"
             )
     scores, weights, _ = _forward(parameters, tokens, positions, heads)
     return scores, weights
@@ -228,7 +231,9 @@ def loss_and_gradients(parameters: Parameters, tokens, positions, targets) -> tu
     targets: (batch,), the number of the hidden word
 
     >>> parameters = Parameters.random(n_words=5, n=3, d_model=4, n_heads=2, rng=np.random.default_rng(0))
-    >>> loss, gradients = loss_and_gradients(parameters, tokens=[[1, 0, 2], [0, 3, 4]], positions=[1, 0], targets=[4, 2])
+    >>> loss, gradients = loss_and_gradients(
+    ...     parameters, tokens=[[1, 0, 2], [0, 3, 4]], positions=[1, 0], targets=[4, 2]
+    ... )
     >>> gradients.w_q.shape, gradients.embeddings.shape
     ((4, 4), (5, 4))
     """
@@ -261,7 +266,9 @@ def _only(hidden, d_rows, like):
 
 
 def _whole_numbers(p, **given):
-    """tokens, positions and targets as arrays, after a look at their shapes and ranges: -1 would silently mean the last word."""
+    """tokens, positions and targets as arrays, after a look at their shapes and ranges: -1 would silently
+    mean the last word.
+    """
     n_words, n = len(p.embeddings), len(p.position_embeddings)
     arrays = {name: np.asarray(array) for name, array in given.items()}
     batch = len(arrays["tokens"]) if arrays["tokens"].ndim else 0
@@ -275,7 +282,9 @@ def _whole_numbers(p, **given):
             raise TypeError(f"{name} must be whole numbers, and got {array.dtype}")
         if array.shape != shape or not batch:
             raise ValueError(
-                f"{name} must have the shape {f'(batch, n = {n})' if name == 'tokens' else f'(batch = {batch},)'} with a batch of at least 1, and got {array.shape}"
+                f"{name} must have the shape"
+                f" {f'(batch, n = {n})' if name == 'tokens' else f'(batch = {batch},)'} with a batch of at"
+                f" least 1, and got {array.shape}"
             )
         if array.min() < 0 or array.max() >= end:
             raise ValueError(
@@ -353,7 +362,8 @@ def train(
 ) -> Training:
     """Let a copy of the parameters learn. Interrupt the kernel, and what was learned so far is returned.
 
-    The learning_rate falls evenly from learning_rate to 0, so that the last steps no longer jump about. The same parameters
+    The learning_rate falls evenly from learning_rate to 0, so that the last steps no longer jump about. The
+    same parameters
     and the same rng give the same numbers: to the last bit on one machine, and to printed precision on
     another, where sums are rounded in another order, as long as the parameters are float64.
 
@@ -369,7 +379,8 @@ def train(
         raise ValueError(f"learning_rate must be a positive number, and got {learning_rate!r}")
     if not isinstance(rng, np.random.Generator):
         raise TypeError(
-            f"rng must be a numpy Generator, as np.random.default_rng(0) makes one, and got {type(rng).__name__}"
+            "rng must be a numpy Generator, as np.random.default_rng(0) makes one, and got"
+            f" {type(rng).__name__}"
         )
     wanted, every = set(checkpoints), max(1, steps // 50)
     if never := wanted - set(range(steps + 1)):
@@ -404,7 +415,7 @@ def train(
 
 
 def trained() -> Training:
-    """The stored run of notebook 07: 8 heads of d_k = 4 on data/grammar.json, seed 0, with its checkpoints, float32.
+    """The stored run of notebook 07: 8 heads of d_k = 4 on data/grammar.json, seed 0, float32.
 
     >>> list(trained().checkpoints)
     [0, 10, 30, 60, 100, 150, 200, 300, 500, 800, 1150, 1500]
@@ -425,7 +436,9 @@ def trained() -> Training:
 
 
 def _bar(steps):
-    """A progress bar below the cell, or None outside a notebook. Its output holds the live view only, which nobody stores."""
+    """A progress bar below the cell, or None outside a notebook. Its output holds the live view only, which
+    nobody stores.
+    """
     import ipywidgets
     from IPython import get_ipython
     from IPython.display import display

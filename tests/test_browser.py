@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+from functools import partial
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from tools.jupyterlab import (
     explorer_with,
     looks,
     pixels,
+    says,
     settled,
     too_wide,
     wait_for_description,
@@ -85,12 +87,13 @@ def test_every_slider_goes_to_both_ends_and_changes_what_is_seen(opened, path, r
         slider = notebook.slider_number(place)
         box = box_of(slider)
         first = slider.press("Home")
-        seen, said = settled(lambda: looks(box)), descriptions(box)
+        look = partial(looks, box)
+        seen, said = settled(look), descriptions(box)
         last = slider.press("End")
         assert last != first, f"the slider {label} does not move"
-        now = wait_until_different(lambda: looks(box), seen)
+        now = wait_until_different(look, seen)
         assert now != seen, f"the slider {label} changes no picture and no text"
-        assert wait_until_different(lambda: descriptions(box), said) != said, (
+        assert wait_until_different(partial(descriptions, box), said) != said, (
             f"the slider {label} changes no description"
         )
         assert spoken(slider) == (label, last)
@@ -98,7 +101,7 @@ def test_every_slider_goes_to_both_ends_and_changes_what_is_seen(opened, path, r
             f"the slider {label} does not follow the mouse"
         )
         slider.press("Home")
-        settled(lambda: looks(box))  # a slider that is linked to this one follows through the kernel
+        settled(look)  # a slider that is linked to this one follows through the kernel
         tested += 1
     record_property("notebook", os.path.basename(path))
     record_property("sliders", (tested, present))
@@ -112,6 +115,10 @@ def sizes_shown(said):
     """The head count and the head size that a description of the map begins with."""
     found = re.match(r"(\d+) heads? × (\d+) ", said)
     return (int(found[1]), int(found[2])) if found else None
+
+
+def wait_for_sizes(canvas, n_heads, d_k):
+    return wait_for_description(canvas, lambda said: sizes_shown(said) == (n_heads, d_k))
 
 
 def largest_weights_shown(said):
@@ -156,7 +163,7 @@ def test_the_head_explorer_shows_the_weights_at_both_ends(head_explorer, label, 
     seen = {"start": pixels(canvas)}
     for key, sizes in ends.items():
         value = slider.press(key)
-        said = wait_for_description(canvas, lambda said: sizes_shown(said) == sizes)
+        said = wait_for_sizes(canvas, *sizes)
         assert int(number(value)) == (sizes[0] if label == "heads" else sizes[1])
         assert np.prod(sizes) == D_MODEL
         np.testing.assert_allclose(
@@ -197,6 +204,10 @@ def test_the_head_explorer_shows_the_temperature(head_explorer, key):
     )
 
 
+def two_weights_shown(said):
+    return [float(found) for found in re.search(r"weights (\d\.\d+), (\d\.\d+)", said).groups()]
+
+
 def test_the_score_bench_shows_softmax(opened):
     notebook = opened("notebooks/02_from_scores_to_weights.ipynb")
     bench = explorer_with("divisor", "temperature")
@@ -209,12 +220,13 @@ def test_the_score_bench_shows_softmax(opened):
             slider.press(key)
             first, second, divisor, temperature = (number(each.value()) for each in sliders)
             weights = softmax(np.array([first, second]) / divisor / temperature)
-            shown = lambda said: [
-                float(found) for found in re.search(r"weights (\d\.\d+), (\d\.\d+)", said).groups()
-            ]
-            wait_for_numbers(notebook.show(f"{bench} svg"), shown, weights, atol=0.00006)
+            wait_for_numbers(notebook.show(f"{bench} svg"), two_weights_shown, weights, atol=0.00006)
             texts = notebook.show(f"{bench} svg").locator("text").all_text_contents()
             assert {f"{weight:.4f}" for weight in weights} <= set(texts)
+
+
+def weights_of_values(said):
+    return [float(found) for found in re.findall(r"(\d\.\d{3}) v\(", said)]
 
 
 def test_the_row_follower_shows_the_weights_of_the_row(opened):
@@ -227,8 +239,7 @@ def test_the_row_follower_shows_the_weights_of_the_row(opened):
     )
     for key, row in (("Home", 0), ("End", -1)):
         notebook.slider("query", within=follower).press(key)
-        shown = lambda said: [float(found) for found in re.findall(r"(\d\.\d{3}) v\(", said)]
-        wait_for_numbers(notebook.show(f"{follower} canvas"), shown, weights[row], atol=0.00051)
+        wait_for_numbers(notebook.show(f"{follower} canvas"), weights_of_values, weights[row], atol=0.00051)
 
 
 def test_the_shape_theatre_shows_the_shapes(opened):
@@ -243,10 +254,13 @@ def test_the_shape_theatre_shows_the_shapes(opened):
             ("End", merge_heads(split_heads(x, n_heads))),
         ):
             notebook.slider("step", within=theatre).press(step)
-            wait_for_description(
-                notebook.show(f"{theatre} canvas"), lambda said: f"shape {there.shape}:" in said
-            )
+            shape = f"shape {there.shape}:"
+            wait_for_description(notebook.show(f"{theatre} canvas"), says(shape))
     assert "32 of 32 numbers" in description(notebook.show(f"{theatre} canvas"))
+
+
+def dot_product_shown(said):
+    return float(re.search(r"q·k = ([-−]?[\d.]+)", said)[1].replace("−", "-"))
 
 
 def test_the_dot_product_grid_multiplies_and_adds(opened):
@@ -255,7 +269,6 @@ def test_the_dot_product_grid_multiplies_and_adds(opened):
     example = examples.thinking_machines()
     q, k = (example.x[0] @ w[:, :64] for w in (example.attention.w_q, example.attention.w_k))
     length = np.linalg.norm(q) * np.linalg.norm(k)
-    shown = lambda said: float(re.search(r"q·k = ([-−]?[\d.]+)", said)[1].replace("−", "-"))
     canvas = notebook.show(f"{grid} canvas")
     for label, key, product in [
         ("q there", "Home", lambda value: q @ k + (value - q[0]) * k[0]),
@@ -267,10 +280,12 @@ def test_the_dot_product_grid_multiplies_and_adds(opened):
     ]:
         notebook.slider("coordinate", within=grid).press("Home")
         notebook.show(f"{grid} button").click()
-        wait_for_numbers(canvas, shown, q @ k)
-        wait_for_numbers(canvas, shown, product(number(notebook.slider(label, within=grid).press(key))))
+        wait_for_numbers(canvas, dot_product_shown, q @ k)
+        wait_for_numbers(
+            canvas, dot_product_shown, product(number(notebook.slider(label, within=grid).press(key)))
+        )
     notebook.show(f"{grid} button").click()
-    wait_for_numbers(canvas, shown, q @ k)
+    wait_for_numbers(canvas, dot_product_shown, q @ k)
     canvas.focus()
     notebook.page.keyboard.press("ArrowRight")
     for key in ("End", "Enter"):
@@ -298,14 +313,16 @@ def test_painting_a_mask_moves_the_weights(opened, hand):
         words.index(word) for word in re.search(r"(\w+) looks at (\w+)", readout.inner_text()).groups()
     )
     assert row != column, "a cell on the diagonal would not tell rows from columns"
-    notebook.page.mouse.click(
-        box["x"] + 150, box["y"] + 230
-    ) if hand == "mouse" else notebook.page.keyboard.press("Enter")
+    if hand == "mouse":
+        notebook.page.mouse.click(box["x"] + 150, box["y"] + 230)
+    else:
+        notebook.page.keyboard.press("Enter")
     wait_for_description(canvas, lambda said: "35 of 36" in said)
     weights = np.array(
         json.loads(
             notebook.ask(
-                f"mask = np.ones((6, 6), dtype=bool); mask[{row}, {column}] = False; print(scaled_dot_product_attention(q6, k6, v6, mask=mask)[1].tolist())"
+                f"mask = np.ones((6, 6), dtype=bool); mask[{row}, {column}] = False;"
+                " print(scaled_dot_product_attention(q6, k6, v6, mask=mask)[1].tolist())"
             )
         )
     )
@@ -354,17 +371,24 @@ CONTROLS = """box => [...box.querySelectorAll('input, select, button, textarea, 
   .filter(control => control.checkVisibility() && !control.disabled && control.tabIndex >= 0)
   .filter(control => control.type !== 'radio' || control === box.querySelector(`input[type=radio]`))
 """
-FOCUS_FIRST = f"box => {{ window.boxOfTest = box; window.controlsOfTest = ({CONTROLS})(box); window.controlsOfTest[0]?.focus(); return window.controlsOfTest.length; }}"
+FOCUS_FIRST = (
+    f"box => {{ window.boxOfTest = box; window.controlsOfTest = ({CONTROLS})(box);"
+    " window.controlsOfTest[0]?.focus(); return window.controlsOfTest.length; }"
+)
 FOCUSED = """() => {
   const control = document.activeElement;
   return { place: window.controlsOfTest.indexOf(control), inside: window.boxOfTest.contains(control),
-           kind: [control.tagName, control.type, control.className].join(), name: control.outerHTML.slice(0, 150) };
+           kind: [control.tagName, control.type, control.className].join(),
+           name: control.outerHTML.slice(0, 150) };
 }"""
-NAMES_WITHOUT = "reached => window.controlsOfTest.filter((_, place) => !reached.includes(place)).map(control => control.outerHTML.slice(0, 150))"
+NAMES_WITHOUT = (
+    "reached => window.controlsOfTest.filter((_, place) => !reached.includes(place))"
+    ".map(control => control.outerHTML.slice(0, 150))"
+)
 
 
 def surroundings(page):
-    """How the page looks where the focus is, from a little above and left of it to a little below and right."""
+    """How the page looks where the focus is, with a small margin."""
     box, view = (
         page.evaluate("() => window.controlsOfTest.at(window.focusOfTest).getBoundingClientRect().toJSON()"),
         page.viewport_size,
@@ -382,7 +406,8 @@ def surroundings(page):
 
 def focus_is_seen(page, place):
     page.evaluate(
-        "place => { window.focusOfTest = place; window.controlsOfTest[place].scrollIntoView({ block: 'nearest' }); }",
+        "place => { window.focusOfTest = place;"
+        " window.controlsOfTest[place].scrollIntoView({ block: 'nearest' }); }",
         place,
     )
     focused = surroundings(page)
@@ -466,6 +491,10 @@ def test_the_head_explorer_linked_again_keeps_its_number_of_heads(head_explorer)
     assert sizes_shown(description(canvas)) == (8, 64)
 
 
+def all_heads(on):
+    return lambda said: ("On: all heads." in said) == on
+
+
 def test_a_head_is_switched_off_and_the_loss_follows(opened):
     notebook = opened("notebooks/07_learning_the_matrices.ipynb")
     box = notebook.page.locator(WIDGETS).filter(has=notebook.page.get_by_label("head 7", exact=True)).first
@@ -474,7 +503,7 @@ def test_a_head_is_switched_off_and_the_loss_follows(opened):
     shown = {}
     for on in (True, False):
         box.get_by_label("head 0", exact=True).set_checked(on)
-        said = wait_for_description(canvas, lambda said: ("On: all heads." in said) == on)
+        said = wait_for_description(canvas, all_heads(on))
         shown[on] = float(re.search(r"Loss (\d\.\d\d) nat", said)[1])
     sample = Grammar.read().draw(np.random.default_rng(2017), 2000)
     for on, loss in shown.items():

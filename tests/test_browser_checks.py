@@ -1,4 +1,4 @@
-"""Exercises, recall questions, the puzzle and the map of what is done, as a learner uses them in JupyterLab."""
+"""Exercises, recall questions, the puzzle and the map of what is done, in JupyterLab."""
 
 from __future__ import annotations
 

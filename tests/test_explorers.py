@@ -637,7 +637,8 @@ def model_says(parameters, text, place, heads=None):
 def rows_shown(table):
     """The rows of a table of words: (word, the model's probability, the grammar's)."""
     rows = re.findall(
-        r'<th scope="row"[^>]*>(\w+|\[mask\])(?: ← hidden)?</th>.*?<td[^>]*>(\d\.\d{3})</td><td[^>]*>(\d\.\d{3}|unknown)</td>',
+        r'<th scope="row"[^>]*>(\w+|\[mask\])(?: ← hidden)?</th>.*?'
+        r"<td[^>]*>(\d\.\d{3})</td><td[^>]*>(\d\.\d{3}|unknown)</td>",
         table,
     )
     assert len(rows) == 5

@@ -17,7 +17,7 @@ ROLE = {role: i for i, role in enumerate(GRAMMAR.roles)}
 
 
 def sense_of(text):
-    """The index of the sense if the rules allow the sentence, otherwise None: read straight from the rules."""
+    """The index of the sense if the rules allow the sentence, otherwise None: read from the rules."""
     words = text.split()
     for pattern in RULES["patterns"]:
         slots = pattern.split()

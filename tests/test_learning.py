@@ -1,4 +1,4 @@
-"""Learning: every gradient against finite differences and against PyTorch, Adam, the loop, and what heads are worth."""
+"""Learning: gradients against finite differences and PyTorch, Adam, the loop, and what heads are worth."""
 
 import csv
 import math
@@ -386,9 +386,13 @@ class TestTrain:
 
     def test_the_bar_is_shown_in_a_notebook_and_leaves_no_stored_output(self, tmp_path):
         code = (
-            "import numpy as np\nfrom helpers.grammar import Grammar\nfrom helpers.learning import Parameters, train\n"
-            "grammar = Grammar.read()\nstart = Parameters.random(len(grammar.words), 9, 6, 2, np.random.default_rng(0))\n"
-            "training = train(start, grammar.draw, np.random.default_rng(1), steps=30, batch=3)\nprint(len(training.losses))"
+            "import numpy as np\n"
+            "from helpers.grammar import Grammar\n"
+            "from helpers.learning import Parameters, train\n"
+            "grammar = Grammar.read()\n"
+            "start = Parameters.random(len(grammar.words), 9, 6, 2, np.random.default_rng(0))\n"
+            "training = train(start, grammar.draw, np.random.default_rng(1), steps=30, batch=3)\n"
+            "print(len(training.losses))"
         )
         path = tmp_path / "bar.ipynb"
         nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), path)
