@@ -12,6 +12,7 @@ import ipywidgets as widgets
 from helpers.checks.exercises import EXERCISES, Exercise
 from helpers.checks.judge import Verdict, judge
 from helpers.questions import answers_file
+from helpers.widgets.accessible_controls import AccessibleControls
 from helpers.widgets.static_fallback import note, show_with_fallback
 from helpers.widgets.verdict import paragraph
 
@@ -93,6 +94,7 @@ class Checked(widgets.VBox):
                 shown,
                 widgets.HBox(list(self.buttons.values()), layout=widgets.Layout(flex_flow="row wrap")),
                 self.more,
+                AccessibleControls(),
             ]
         )
 

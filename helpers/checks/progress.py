@@ -9,6 +9,7 @@ import ipywidgets as widgets
 from helpers import examples
 from helpers.checks.exercises import EXERCISES
 from helpers.questions import answers_file
+from helpers.widgets.accessible_controls import AccessibleControls
 from helpers.widgets.static_fallback import note, show_with_fallback
 
 __all__ = ["Progress"]
@@ -22,7 +23,7 @@ class Progress(widgets.VBox):
     def __init__(self):
         self.table, self.button = widgets.HTML(), widgets.Button(description="Look again")
         self.button.on_click(lambda _: self.look())
-        super().__init__([self.table, self.button])
+        super().__init__([self.table, self.button, AccessibleControls()])
         self.look()
 
     def look(self) -> None:
