@@ -19,18 +19,16 @@ _HERE = pathlib.Path(__file__).parent
 
 
 class AccessibleControls(anywidget.AnyWidget):
-    """Adds names and keyboard support to the controls of its parent box, and locks them when the kernel is gone.
+    """Adds names and keyboard support to the controls of its parent box, and locks them if the kernel goes.
 
-    It shows nothing but that one sentence, above the box: "The kernel was restarted. Run this cell again."
+    All it ever shows is one sentence, above the box: "The kernel was restarted. Run this cell again."
     """
 
     _esm = _HERE / "accessible_controls.js"
-    _css = """
-        .noUi-handle:focus-visible { outline: 3px solid #3b82f6; outline-offset: 2px; }
-        .tm-gone { order: -1; position: sticky; top: 0; z-index: 5; border-left: 5px solid #d9730d; padding: 6px 10px;
-                   background: var(--jp-layout-color1, #fff); color: var(--jp-ui-font-color1, #000); font-weight: 600; }
-    """
+    _css = _HERE / "accessible_controls.css"
 
     def __init__(self):
         super().__init__(layout=widgets.Layout(display="none"))
-        self.on_msg(lambda _, content, buffers: self.send(content))  # the page asks whether the kernel knows it
+        self.on_msg(
+            lambda _, content, buffers: self.send(content)
+        )  # the page asks whether the kernel knows it
