@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -68,6 +69,28 @@ def test_files_of_older_versions_are_read(own_folder):
     assert Recall("02").questions[0].first == wrong and BugZoo().result.solved
     assert Prediction("00 pairs", "How many?").guess == 4
     assert Prediction("02 shift", "What?", ["nothing", "much"]).guess == "nothing"
+
+
+IN_A_CELL = """
+import json, sys
+from IPython.core.interactiveshell import InteractiveShell
+from helpers.checks import check_scale
+shell = InteractiveShell.instance()
+for separator in json.loads(sys.argv[1]):
+    lines = [f"# from a page{separator}", "def before(): return 1", "from helpers.checks import check_scale"]
+    code = f"def my_scale(scores, d_k):\\n    # pasted{separator}\\n    return scores\\n"
+    cell = "\\n".join([*lines, code, "checked = check_scale(my_scale)"])
+    shell.run_cell(cell, store_history=True).raise_error()
+    print(json.dumps([code, check_scale.last()]))
+"""
+
+
+def test_the_code_that_is_kept_is_the_function_that_was_checked():
+    command = [sys.executable, "-W", "ignore", "-c", IN_A_CELL, json.dumps([*SEPARATORS, ""])]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    for line in said.strip().split("\n"):
+        code, kept = json.loads(line)
+        assert kept.replace("\r", "") == code.replace("\r", "")  # "\r" ends a line of Python
 
 
 @pytest.mark.parametrize("text", ["\ud83d", "a \udcff b", "😀", "\x00", "ש"], ids=ascii)

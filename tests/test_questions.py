@@ -109,6 +109,14 @@ def test_an_option_of_another_version_is_no_error():
     assert verdict("old", "new", {"new": "Because."}) == ("Not this one: old. Choose again.", "wrong")
 
 
+def test_a_right_answer_in_the_words_of_an_older_version_is_still_right():
+    (bug,) = [bug for bug in examples.bugs() if bug["name"] == "a row may look at nothing"]
+    answers_file.keep("answers", {"zoo": bug["name"], "answer": bug["name"], "right": True})
+    zoo = BugZoo(examples.bugs().index(bug) + 1)
+    assert zoo.result.solved and f"Right. {bug['options'][bug['answer']]}" in said(zoo.question)
+    assert "1 of 1 right at the first try" in zoo.score.value
+
+
 # -- the data ---------------------------------------------------------------------------------------------
 
 
@@ -157,15 +165,15 @@ def test_the_test_of_the_split_finds_the_heads_that_hold_one_word():
 
 @pytest.mark.parametrize("number", BUGS)
 def test_nothing_of_the_answer_is_in_the_result_before_the_bug_is_solved(number):
-    bug = examples.bugs()[number - 1]
-    others = tuple(option for option in bug["options"] if option != bug["name"])
+    bug, right = examples.bugs()[number - 1], Exhibit(examples.bugs()[number - 1], number).right_answer
+    others = tuple(option for option in bug["options"] if option != right)
     for chosen in ((), others):
         shown = result(Setting(number, chosen))
         assert not shown.solved and len(shown.merged) == 1 and "It is this" not in shown.text()
         assert (shown.right, shown.answer, shown.shown_by, shown.threads) == ((), "", "", ())
-    solved = result(Setting(number, (*others, bug["name"])))
-    assert solved.solved and solved.right and solved.answer == bug["name"] and solved.threads
-    assert f"It is this: {bug['name']}." in solved.text()
+    solved = result(Setting(number, (*others, right)))
+    assert solved.solved and solved.right and solved.answer == right and solved.threads
+    assert f"It is this: {right}." in solved.text()
 
 
 # -- the zoo ----------------------------------------------------------------------------------------------
@@ -174,15 +182,15 @@ def test_nothing_of_the_answer_is_in_the_result_before_the_bug_is_solved(number)
 @pytest.mark.parametrize("number", BUGS)
 def test_the_zoo_opens_the_answer_only_after_the_right_choice(number):
     zoo = BugZoo(number)
-    bug, question = zoo.exhibit.bug, zoo.question
+    bug, question, right = zoo.exhibit.bug, zoo.question, zoo.exhibit.right_answer
     assert list(question.choice.options) == list(bug["options"]) and 3 <= len(bug["options"]) <= 4
     assert len(set(bug["options"].values())) == len(bug["options"])
     for option, reason in bug["options"].items():
-        if option != bug["name"]:
+        if option != right:
             assert f"Not this one: {option}. {reason} Choose again." in choose(question, option)
             assert zoo.more.value == "" and zoo.boxes[1].layout.display == "none"
-            assert bug["options"][bug["name"]] not in said(question)
-    assert f"Right. {bug['options'][bug['name']]}" in choose(question, bug["name"])
+            assert bug["options"][right] not in said(question)
+    assert f"Right. {bug['options'][right]}" in choose(question, right)
     assert bug["shown_by"] in html.unescape(zoo.more.value) and zoo.boxes[1].layout.display == ""
     for url, _ in bug["threads"]:
         assert re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+/(issues|pull)/\d+", url)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import html
 import inspect
-import textwrap
 from collections.abc import Callable
 
 import ipywidgets as widgets
 
 from helpers.checks.exercises import EXERCISES, Exercise
 from helpers.checks.judge import Verdict, judge
+from helpers.checks.source import source_of
 from helpers.questions import answers_file
 from helpers.questions.answers_file import answers_to
 from helpers.widgets.accessible_controls import AccessibleControls
@@ -44,7 +44,7 @@ class Check:
                     "exercise": self.exercise.name,
                     "kind": verdict.kind,
                     "mistake": verdict.mistake,
-                    "code": _code(answer),
+                    "code": source_of(answer)[:LONGEST],
                 },
             )
         return Checked(self, verdict, problem)
@@ -135,11 +135,3 @@ def _tried_before(check):
     if not kinds:
         return ""
     return f" You have {'solved this one' if 'right' in kinds else 'tried this one'} before: check_{check.exercise.name}.last() shows your last answer."
-
-
-def _code(answer):
-    """The text of a function, or nothing where Python does not know it."""
-    try:
-        return textwrap.dedent(inspect.getsource(answer))[:LONGEST]
-    except (OSError, TypeError):
-        return ""

@@ -35,7 +35,8 @@ class Exhibit:
     """
 
     def __init__(self, bug: dict, number: int):
-        self.bug, self.number, self.right_answer = bug, number, bug["name"]
+        self.bug, self.number, self.name = bug, number, bug["name"]  # the name its answers are kept under
+        self.right_answer = bug.get("answer", self.name)
         mistake = [mistake for mistake in MISTAKES if mistake.name == bug["mistake"]]
         self.steps = steps_with(*mistake)  # none: the plain softmax is the bug
         self.words = list(bug.get("words", examples.thinking_machines().words))
@@ -297,8 +298,8 @@ class BugZoo(Explorer):
             note="Rows are queries, columns are keys.",
             description=f"Bug {shown.number}. {shown.numbers}",
         )
-        name = self.exhibit.right_answer
-        self.question.put(name, shown.question, shown.options, name, f"Bug {shown.number}.")
+        exhibit, lead = self.exhibit, f"Bug {shown.number}."
+        self.question.put(exhibit.name, shown.question, shown.options, exhibit.right_answer, lead)
         self._show()
 
     def _show(self):
@@ -316,7 +317,7 @@ class BugZoo(Explorer):
                 description=f"The right maps. {figures.weights_alt(shown.right, shown.words, shown.words)}",
             )
         self.score.value = markup.lines(
-            count(first_answers("zoo"), [exhibit.right_answer for exhibit in self.exhibits])
+            count(first_answers("zoo"), [exhibit.name for exhibit in self.exhibits])
         )
 
 

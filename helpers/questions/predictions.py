@@ -159,7 +159,10 @@ class Summary:
 
     def __repr__(self):
         rows = [("prediction", "computed", "your guess")]
-        rows += [(p.name.split(maxsplit=1)[-1], p.compared()[1], p.compared()[0]) for p in self.predictions]
+        rows += [
+            (p.name.strip().partition(" ")[2] or p.name, p.compared()[1], p.compared()[0])
+            for p in self.predictions
+        ]
         widths = [max(len(row[i]) for row in rows) for i in range(3)]
         return "\n".join(
             "  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows

@@ -96,8 +96,15 @@ class KnownQuestion(Question):
             self._answered(last.answer, f"You answered this before. Your first answer: {before[0].answer}.")
 
     def chosen(self) -> list[Choice]:
-        """Everything that was recorded for this question, the first one first."""
-        return [choice for name, choice in answers_file.choices(self.kind) if name == self.name]
+        """Everything that was recorded for this question, the first one first.
+
+        A right answer is given in today's words, in case an older version of the course had others.
+        """
+        return [
+            choice._replace(answer=self.right) if choice.right else choice
+            for name, choice in answers_file.choices(self.kind)
+            if name == self.name
+        ]
 
     @property
     def first(self) -> str | None:
