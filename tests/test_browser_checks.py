@@ -139,9 +139,11 @@ def test_a_recall_question_is_answered_by_keyboard(notebook):
     option = cell.get_by_label("a vector with one product for each place")
     press(option, "Space")
     assert option.is_checked()
-    button = cell.get_by_role("button", name="This is it").first
+    button = cell.get_by_role("button", name="Check my answer").first
     press(button)
-    wait_for_text(cell, "Not this one. The products are only the first half.")
+    wait_for_text(
+        cell, "Not this one: a vector with one product for each place. The products are only the first half."
+    )
     press(option, "ArrowUp")
     press(button)
     wait_for_text(cell, "Right. Each place of q meets the same place of k")
@@ -154,12 +156,12 @@ def test_the_puzzle_is_solved_by_keyboard(notebook):
         _choose(offered, letter)
         press(cell.get_by_role("button", name="Add", exact=True))
         _wait_for_rows(notebook, program, count)
-    press(cell.get_by_role("button", name="Check", exact=True))
+    press(cell.get_by_role("button", name="Check my answer", exact=True))
     wait_for_text(cell, "Is there a line that begins with return?")
     _choose(offered, "E")
     press(cell.get_by_role("button", name="Add", exact=True))
     _wait_for_rows(notebook, program, 10)
-    press(cell.get_by_role("button", name="Check", exact=True))
+    press(cell.get_by_role("button", name="Check my answer", exact=True))
     wait_for_text(cell, "Right, on every input that was tried.")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import itertools
 import re
 
@@ -12,7 +11,6 @@ import pytest
 
 from helpers import examples, learning
 from helpers.attention import MultiHeadAttention, causal_mask, scaled_dot_product_attention, softmax
-from helpers.checks import catalogue
 from helpers.explorers import (
     BugZoo,
     DotProductGrid,
@@ -28,10 +26,8 @@ from helpers.explorers import (
     TrainingScrubber,
     TwoScores,
 )
-from helpers.explorers.bug_zoo import Exhibit
 from helpers.figures import score_panel, weight_panels
 from helpers.grammar import Grammar
-from helpers.questions import answers_file
 
 WORDS = ("the", "cat", "saw", "the", "dog", "and", "ran")
 RNG = np.random.default_rng(0)
@@ -420,127 +416,6 @@ def test_the_race_measures_when_asked():
     race.button.click()
     assert race.where == "this machine" and not race.button.disabled
     assert race.ratios()["scalar_loops"] > race.ratios()["einsum"] == 1
-
-
-# -- the bug zoo -----------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def zoo(tmp_path, monkeypatch):
-    monkeypatch.setenv("THINKING_MACHINES_DATA", str(tmp_path))
-    return BugZoo()
-
-
-BUGS = range(1, len(examples.bugs()) + 1)
-
-
-@pytest.mark.parametrize("number", BUGS)
-def test_a_wrong_map_is_what_the_catalogues_wrong_version_gives(zoo, number):
-    zoo.bug.value = number
-    exhibit, n = zoo.exhibit, len(zoo.exhibit.words)
-    steps = catalogue.steps_with(*(m for m in catalogue.MISTAKES if m.name == exhibit.bug["mistake"])) | {
-        "give back": lambda output, weights: weights
-    }
-    with np.errstate(invalid="ignore"):
-        weights = catalogue.attention(steps, *exhibit.queries_and_keys(steps), np.ones((n, 3)), exhibit.mask)
-    if (
-        exhibit.bug["mistake"] == "weights transposed"
-    ):  # the catalogue transposes them where they meet the values
-        weights = weights.swapaxes(-1, -2)
-    np.testing.assert_allclose([panel.cells for panel in exhibit.wrong], weights, atol=1e-12)
-    sent = np.frombuffer(zoo.wrong_map.data, "<f4").reshape(zoo.wrong_map.shape)
-    np.testing.assert_allclose(sent, weights, atol=1e-6)
-
-
-@pytest.mark.parametrize("number", BUGS)
-def test_a_bug_shows_somewhere_and_the_right_map_is_the_cores(zoo, number):
-    zoo.bug.value = number
-    exhibit = zoo.exhibit
-    queries, keys = exhibit.queries_and_keys(catalogue.RIGHT)
-    _, weights = scaled_dot_product_attention(
-        queries, keys, np.ones((len(exhibit.words), 3)), mask=exhibit.mask
-    )
-    np.testing.assert_allclose([panel.cells for panel in exhibit.right], weights, atol=1e-12)
-    same_map = np.allclose([panel.cells for panel in exhibit.wrong], weights)
-    assert same_map == (exhibit.bug.get("clue") == "merged")  # the one that no map can show
-    assert exhibit.places(exhibit.steps) != exhibit.places(catalogue.RIGHT) or not same_map
-
-
-def test_the_test_of_the_split_finds_the_heads_that_hold_one_word(zoo):
-    split = next(exhibit for exhibit in zoo.exhibits if exhibit.bug.get("clue") == "change")
-    assert split.unchanged() == [0, 1, 2, 3]
-    right = Exhibit({**split.bug, "mistake": None}, 1)
-    assert right.unchanged() == []
-
-
-@pytest.mark.parametrize("number", BUGS)
-def test_the_right_answer_is_accepted_and_every_other_has_its_own_reason(zoo, number):
-    zoo.bug.value = number
-    options, right = zoo.exhibit.bug["options"], zoo.exhibit.right_answer
-    assert list(zoo.choice.options) == list(options) and zoo.choice.value is None and zoo.verdict.value == ""
-    assert 3 <= len(options) <= 4 and len(set(options.values())) == len(options)
-    for option, reason in options.items():
-        zoo.choice.value = option
-        zoo.button.click()
-        assert html.escape(reason) in zoo.verdict.value and html.escape(options[right]) in zoo.verdict.value
-        assert (
-            ("<b>Right.</b>" in zoo.verdict.value)
-            == (option == right)
-            == (answers_file.kept("answers")[-1]["right"])
-        )
-        assert zoo._right_box.layout.display == ""
-    for url, _ in zoo.exhibit.bug["threads"]:
-        assert (
-            re.fullmatch(r"https://github\.com/[\w.-]+/[\w.-]+/(issues|pull)/\d+", url)
-            and url in zoo.verdict.value
-        )
-
-
-def test_an_answer_is_recorded_and_the_first_one_counts_in_a_new_zoo(zoo):
-    wrong, right = (
-        [option for option in zoo.exhibit.bug["options"] if option != zoo.exhibit.right_answer][0],
-        zoo.exhibit.right_answer,
-    )
-    zoo.button.click()
-    assert "Choose one" in zoo.verdict.value and answers_file.kept("answers") == []
-    zoo.answer(wrong)
-    zoo.answer(right)
-    kept = [(entry["zoo"], entry["answer"], entry["right"]) for entry in answers_file.kept("answers")]
-    assert kept == [(right, wrong, False), (right, right, True)]
-    again = BugZoo()
-    assert f"Not this one: {wrong}" in html.unescape(again.verdict.value) and "0 of 1" in again.score.value
-    again.bug.value = 2
-    assert (
-        again.verdict.value == ""
-        and again._right_box.layout.display == "none" != again._wrong_box.layout.display
-    )
-    assert all(
-        again.exhibits[1].bug["shown_by"] not in part for part in (again.picture().text, again.gallery().text)
-    )
-
-
-def test_nothing_in_an_exhibit_or_an_answer_is_taken_for_markup(zoo):
-    bad = "<img src=x onerror=alert(1)>"
-    bug = {
-        **zoo.exhibit.bug,
-        "name": bad,
-        "question": bad,
-        "shown_by": bad,
-        "options": {bad: bad, f"{bad}2": bad},
-        "threads": [["https://github.com/a/b/issues/1", bad]],
-    }
-    zoo.exhibits = [Exhibit(bug, 1)]
-    zoo._show()
-    for option in bug["options"]:
-        zoo.answer(option)
-        assert all(
-            "<img" not in part.value
-            for part in (zoo.question, zoo.verdict, zoo.numbers_line, zoo.places_view, zoo.score)
-        )
-    assert all("<img" not in data.get("text/html", "") for data, _ in zoo._fallback())
-    answers_file.keep("answers", {"zoo": zoo.exhibit.right_answer, "answer": ["no", "text"]})
-    answers_file.keep("answers", {"zoo": ["no", "text"], "answer": bad})
-    BugZoo().picture()
 
 
 # -- the map ---------------------------------------------------------------------------------------------
