@@ -31,6 +31,9 @@ __all__ = [
     "hand_made",
     "hand_made_rules",
     "right_map",
+    "APPLE_FEATURES",
+    "APPLE_SENTENCES",
+    "which_apple",
     "bugs",
     "facts",
     "recall",
@@ -242,6 +245,46 @@ def hand_made_rules() -> dict[str, str]:
     'looks at the word before it'
     """
     return {job["name"]: job["rule"] for job in data.from_json("hand_made.json")}
+
+
+# The four numbers of a word in which_apple(). Every word that isn't listed has four zeros.
+APPLE_FEATURES = ("about food", "about gadgets", "noun", "telling")
+APPLE_SENTENCES = (("she", "bit", "into", "the", "apple"), ("apple", "has", "a", "new", "phone"))
+_APPLE_VECTORS = {
+    (2, 2, 1, 0): ("apple",),
+    (0, 0, 1, 0): ("she", "he", "tom", "anna"),
+    (2, 0, 0, 2): ("bit", "ate", "ripe", "sweet"),
+    (2, 0, 1, 2): ("pie", "juice"),
+    (0, 1, 0, 1): ("new",),
+    (0, 2, 0, 2): ("called", "charged"),
+    (0, 2, 1, 2): ("phone", "laptop"),
+}
+
+
+def which_apple(words: Sequence[str] = APPLE_SENTENCES[0]) -> Example:
+    """One head that finds out which apple is meant: small numbers, chosen by hand.
+
+    A noun looks for words that tell something, such as bit or phone, and a telling word for nouns. What a
+    word passes on is how far it's about food, and about gadgets. So apple, whose vector is the same in
+    every sentence, moves towards food beside bit, and towards gadgets beside phone.
+
+    words:   1 to 64 strings; a word that the example doesn't know has four zeros
+    returns: words; x (n, 4), with the columns APPLE_FEATURES; attention with one head of d_k = d_v = 2, whose
+             output has the same four columns: the first two are z, the others 0
+
+    >>> bite, phone = (which_apple(words) for words in APPLE_SENTENCES)
+    >>> bite.x[4], phone.x[0]                       # apple, in both sentences
+    (array([2., 2., 1., 0.]), array([2., 2., 1., 0.]))
+    >>> bite.attention(bite.x)[0][4].round(2), phone.attention(phone.x)[0][0].round(2)
+    (array([1.71, 0.1 , 0.  , 0.  ]), array([0.08, 1.66, 0.  , 0.  ]))
+    """
+    words = _words(words)
+    vectors = {word: vector for vector, alike in _APPLE_VECTORS.items() for word in alike}
+    x = np.array([vectors.get(word.lower(), (0, 0, 0, 0)) for word in words], dtype=np.float64)
+    w_q = np.array([[0, 0], [0, 0], [2, 0], [0, 1]], dtype=np.float64)  # a noun looks for a telling word
+    w_k = np.array([[0, 0], [0, 0], [0, 1], [1, 0]], dtype=np.float64)  # a telling word is found by that
+    w_v = np.array([[1, 0], [0, 1], [0, 0], [0, 0]], dtype=np.float64)  # the topic is passed on
+    return Example(words, data.read_only(x), MultiHeadAttention(w_q, w_k, w_v, w_v.T, n_heads=1))
 
 
 def facts() -> dict[str, tuple[int | float, str]]:
