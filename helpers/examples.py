@@ -248,7 +248,7 @@ def hand_made_rules() -> dict[str, str]:
 
 
 # The four numbers of a word in which_apple(). Every word that isn't listed has four zeros.
-APPLE_FEATURES = ("about food", "about gadgets", "noun", "telling")
+APPLE_FEATURES = ("food", "gadgets", "noun", "telling")
 APPLE_SENTENCES = (("she", "bit", "into", "the", "apple"), ("apple", "has", "a", "new", "phone"))
 _APPLE_VECTORS = {
     (2, 2, 1, 0): ("apple",),
@@ -278,13 +278,13 @@ def which_apple(words: Sequence[str] = APPLE_SENTENCES[0]) -> Example:
     >>> bite.attention(bite.x)[0][4].round(2), phone.attention(phone.x)[0][0].round(2)
     (array([1.71, 0.1 , 0.  , 0.  ]), array([0.08, 1.66, 0.  , 0.  ]))
     """
-    words = _words(words)
+    known = _words(words)
     vectors = {word: vector for vector, alike in _APPLE_VECTORS.items() for word in alike}
-    x = np.array([vectors.get(word.lower(), (0, 0, 0, 0)) for word in words], dtype=np.float64)
+    x = np.array([vectors.get(word.lower(), (0, 0, 0, 0)) for word in known], dtype=np.float64)
     w_q = np.array([[0, 0], [0, 0], [2, 0], [0, 1]], dtype=np.float64)  # a noun looks for a telling word
     w_k = np.array([[0, 0], [0, 0], [0, 1], [1, 0]], dtype=np.float64)  # a telling word is found by that
     w_v = np.array([[1, 0], [0, 1], [0, 0], [0, 0]], dtype=np.float64)  # the topic is passed on
-    return Example(words, data.read_only(x), MultiHeadAttention(w_q, w_k, w_v, w_v.T, n_heads=1))
+    return Example(known, data.read_only(x), MultiHeadAttention(w_q, w_k, w_v, w_v.T, n_heads=1))
 
 
 def facts() -> dict[str, tuple[int | float, str]]:
