@@ -85,8 +85,9 @@ def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         }
     )
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        tags, folded = cell.metadata.get("tags"), cell.metadata.get("jupyter", {}).get("source_hidden")
+        kept = {"tags": tags} if tags else {}
+        cell.metadata = nbformat.from_dict(kept | ({"jupyter": {"source_hidden": True}} if folded else {}))
         if cell.cell_type == "code":
             cell.outputs = _together(cell.outputs)
             for output in cell.outputs:
