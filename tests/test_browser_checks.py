@@ -136,7 +136,7 @@ def test_hints_and_solution_come_by_keyboard(notebook):
 
 def test_a_recall_question_is_answered_by_keyboard(notebook):
     _, cell = place_of(notebook, 'Recall("02")')
-    option = cell.get_by_label("a vector with one product for each position")
+    option = cell.get_by_label("a vector with one product for each place")
     press(option, "Space")
     assert option.is_checked()
     button = cell.get_by_role("button", name="Check my answer").first
@@ -146,7 +146,7 @@ def test_a_recall_question_is_answered_by_keyboard(notebook):
     )
     press(option, "ArrowUp")
     press(button)
-    wait_for_text(cell, "Right. Each number of q is multiplied by the number of k in the same position")
+    wait_for_text(cell, "Right. Each place of q meets the same place of k")
 
 
 def test_the_puzzle_is_solved_by_keyboard(notebook):
