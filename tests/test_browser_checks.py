@@ -136,17 +136,18 @@ def test_hints_and_solution_come_by_keyboard(notebook):
 
 def test_a_recall_question_is_answered_by_keyboard(notebook):
     _, cell = place_of(notebook, 'Recall("02")')
-    option = cell.get_by_label("a vector with one product for each place")
+    option = cell.get_by_label("a vector with one product for each position")
     press(option, "Space")
     assert option.is_checked()
     button = cell.get_by_role("button", name="Check my answer").first
     press(button)
     wait_for_text(
-        cell, "Not this one: a vector with one product for each place. The products are only the first half."
+        cell,
+        "Not this one: a vector with one product for each position. The products are only the first half.",
     )
     press(option, "ArrowUp")
     press(button)
-    wait_for_text(cell, "Right. Each place of q meets the same place of k")
+    wait_for_text(cell, "Right. Each number of q meets the number of k in the same position")
 
 
 def test_the_puzzle_is_solved_by_keyboard(notebook):
