@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 
 import ipywidgets as widgets
 
+from helpers import data
 from helpers.questions import answers_file
 from helpers.questions.question import Question, as_text
 from helpers.widgets.accessible_controls import AccessibleControls
@@ -26,7 +27,7 @@ NO_GUESS = "none recorded"
 class Prediction(Question):
     """A question whose answer the learner guesses before it is computed.
 
-    name:    what it's kept under, such as "02 top weight"
+    name:    what it's kept under, such as "02 top weight"; alone, it stands for an entry of data/predictions.json
     options: the answers to choose from, or each answer → the reason why it's right or wrong, which
              reveal() shows to those who chose it; without options the answer is a number
 
@@ -39,10 +40,12 @@ class Prediction(Question):
     def __init__(
         self,
         name: str,
-        question: str,
+        question: str = "",
         options: Mapping[str, str] | Iterable[str] | None = None,
         unit: str = "",
     ):
+        if not question:
+            question, options, unit = written(name)
         self.name, self.unit, self._entered = name, unit, False
         self.truth: float | str | None = None
         options = dict(options if isinstance(options, Mapping) else dict.fromkeys(options or (), ""))
@@ -149,6 +152,20 @@ class Reveal:
     def __repr__(self):
         guess, truth = self.prediction.compared()
         return f"computed: {truth}   your guess: {guess}\n{self.prediction.reason}".strip()
+
+
+def written(name: str) -> tuple[str, dict[str, str], str]:
+    """The question, the options with their reasons, and the unit of a prediction in data/predictions.json.
+
+    >>> written("03 column sums")[1]["1 and 1"]
+    'That would happen if softmax ran along both axes.'
+    """
+    entries = data.from_json("predictions.json")
+    if name not in entries:
+        raise ValueError(
+            f"there is no prediction named {name!r} in data/predictions.json, and no question was given"
+        )
+    return entries[name]["question"], entries[name].get("options", {}), entries[name].get("unit", "")
 
 
 class Summary:
