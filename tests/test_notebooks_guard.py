@@ -295,7 +295,10 @@ def short_paragraphs(notebook, path):
         number: re.sub(r"^\|.*$", "", without_code(source(cell)), flags=re.M)
         for number, cell in cells(notebook, "markdown")
     }  # no tables
-    counts = {number: len(text.split()) for number, text in prose.items()}
+    unfolded = {
+        number: re.sub(r"<details>.*?</details>", "", text, flags=re.S) for number, text in prose.items()
+    }
+    counts = {number: len(text.split()) for number, text in unfolded.items()}
     long = [number for number, count in counts.items() if count > 80]
     if 5 * len(long) > len(counts):
         yield f"cells {long} have more than 80 words; one markdown cell in five may"
