@@ -170,7 +170,9 @@ def draw_panel(
     if hidden.any():
         corners = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
         cells = [corners + (j, i) for i, j in np.argwhere(hidden)]
-        axes.add_collection(PolyCollection(cells, facecolors="white", edgecolors="#9ca3af", hatch="////", lw=0))
+        axes.add_collection(
+            PolyCollection(cells, facecolors="white", edgecolors="#9ca3af", hatch="////", lw=0)
+        )
     axes.set_title(panel.title + (" (off)" if panel.dim else ""), fontsize=10)
     axes.set_xticks(range(len(columns)), [_short(word) for word in columns], fontsize=8)
     axes.set_yticks(range(len(rows)), [_short(word) for word in rows], fontsize=8)

@@ -6,40 +6,45 @@ import asyncio
 import difflib
 from pathlib import Path
 
-import ipywidgets as widgets
 import numpy as np
 
 from helpers import examples, figures
 from helpers.explorers import head_views as views
-from helpers.explorers.explorer import Explorer, sentence_line, slider
 from helpers.explorers.given_weights import GivenWeights, given_weights
+from helpers.explorers.head_controls import DIFFERENCE, HeadControls, say
 from helpers.explorers.head_setting import (
-    APPLE, DESIGNED, HEAD_COUNTS, MASKS, RANDOM, SOURCES, TRAINED, Setting, check_trained, compute, read_words,
-)  # fmt: skip
-from helpers.grammar import MASK
-from helpers.widgets.head_map import HeadMap
+    APPLE,
+    DESIGNED,
+    HEAD_COUNTS,
+    MASKS,
+    OWN_SENTENCE,
+    RANDOM,
+    SOURCES,
+    TOTAL,
+    TRAINED,
+    Setting,
+    check_trained,
+    compute,
+    masks_for,
+    read_words,
+    sentence_for,
+    sizes,
+)
 
 __all__ = ["HeadExplorer", "Setting", "read_words"]
 
-TOTAL = {DESIGNED: 512, RANDOM: 512, TRAINED: 32, APPLE: 4}  # heads × head size while they are linked
 FREE_SIZES = (1, 2, 4, 8, 16, 32, 64, 128)  # with 16 heads, more would be slow
-MOST_HEADS = 32
-SENTENCES = {
-    TRAINED: ("in", "the", "garden", "tom", "himself", "saw", "the", "ripe", MASK),
-    APPLE: examples.apple().words,
-}
 ERROR = "#b91c1c"
 REST = 0.15  # seconds without a move, after which the views below the heads follow
-SIDE_BY_SIDE, DIFFERENCE = "side by side", "as a difference"
 
 
-class HeadExplorer(Explorer):
+class HeadExplorer(HeadControls):
     """Heat maps of all heads, with sliders for the number of heads and the size of a head.
 
     Linked, heads × head size stays the same, and so does the number of parameters.
     Everything that is shown is computed anew from the matrices at each move.
 
-    words:    the sentence, up to 64 words; a string is split at its spaces
+    words:    the sentence, up to 64 words, "Thinking Machines" unless given; a string is split at its spaces
     n_heads:  1, 2, 4, 8 or 16, and 32 if trained; 8 unless given
     source:   "hand-designed" (examples.hand_made), "random", "trained" (learning.trained_heads), which knows
               the words of the grammar only, or "apple, by hand" (examples.apple)
@@ -52,7 +57,7 @@ class HeadExplorer(Explorer):
     """
 
     def __init__(
-        self, words=("Thinking", "Machines"), n_heads=None, source=DESIGNED, mask=MASKS[0], keys=None,
+        self, words=None, n_heads=None, source=DESIGNED, mask=MASKS[0], keys=None,
         controls="all", layout=None, **unknown,
     ):  # fmt: skip
         _refuse_unknown(unknown)
@@ -61,24 +66,19 @@ class HeadExplorer(Explorer):
         usual = min(8, HEAD_COUNTS[source][-1])
         n_heads = _choice("n_heads", usual if n_heads is None else n_heads, HEAD_COUNTS[source])
         few = _choice("controls", controls, ("all", "few")) == "few"
-        self.words = _read(words)
+        self.words = examples.sentence("thinking") if words is None else _read(words)
         self.key_words = None if keys is None else _read(keys)
-        if self.key_words and source in SENTENCES:
+        if self.key_words and source in OWN_SENTENCE:
             raise ValueError(f"keys go with {DESIGNED!r} or {RANDOM!r} matrices, and source is {source!r}")
-        self._put_away: dict[str, tuple] = {}
-        self._waiting, self._cut = None, None
-        self._make_controls(n_heads, source, _choice("mask", mask, MASKS))
-        self.head_map = HeadMap(cell_size=40, reads_above=True, fit=0.46)
-        self.pinned_map = HeadMap(cell_size=40, fit=0.46)
-        self.product_map = HeadMap(cell_size=46, reads="{row}, column {column}")
-        self.write_map = HeadMap(cell_size=30, reads="to the output of {row}, head {column}")
-        self.summary, self.message, self.locked, self.change, self.pinned_summary = (
-            widgets.HTML() for _ in range(5)
-        )
         self.pinned, self.cell = None, None
+        self._put_away: dict[str, tuple] = {}
+        self._typed = words is not None  # a sentence of the learner's own, whose absence must be explained
+        self._waiting, self._cut = None, (True, 8, 64)
+        n_layers = len(self.given.weights) if self.given else 0
+        mask = _choice("mask", mask, MASKS)
+        super().__init__(self.words, self.key_words, n_heads, source, mask, n_layers, few, layout)
         self._listen()
-        super().__init__(self._boxes(few), **({} if layout is None else {"layout": layout}))
-        if source in SENTENCES:
+        if source in OWN_SENTENCE:
             self._change_source(source, None)
         self._adapt()
         self._redraw()
@@ -122,8 +122,8 @@ class HeadExplorer(Explorer):
     def caption(self) -> str:
         return self.result.caption
 
-    def put_in_focus(self, head: int, row: int, column: int):
-        """Keep this cell: what it is made of stays in view."""
+    def choose(self, head: int, row: int, column: int):
+        """Keep this cell: its explanation stays in view while no other is pointed at."""
         self.cell = (head, row, column)
         self._show()
 
@@ -145,30 +145,28 @@ class HeadExplorer(Explorer):
 
     def _redraw(self, _=None):
         self.result = self.given.result(self.layer.value) if self.given else compute(self.setting)
-        sizes = self.result.weights.shape
+        shape = self.result.weights.shape
         if self.cell is None:
             self.cell = views.first_cell(self.result)
-        self.cell = tuple(min(at, size - 1) for at, size in zip(self.cell, sizes))
+        self.cell = tuple(min(at, size - 1) for at, size in zip(self.cell, shape))
         for i, box in enumerate(self.active):
-            box.layout.display = "" if i < sizes[0] else "none"
+            box.layout.display = "" if i < shape[0] else "none"
         self._show()
 
     def _show(self):
         """Update the head maps at once, and the slower views when the slider stops."""
         result, off = self.result, self.off
         shown = views.panels(result, self.colours.value, off)
-        hint = "Point at a cell or use the arrow keys; click to keep it"
         self.head_map.show(
             shown,
             result.rows,
             result.columns,
-            focus=self.cell[0],
-            note=f"Rows are queries, columns are keys; {views.row_sums(result)}. {hint}.",
+            note=f"Rows: queries, columns: keys · {views.row_sums(result)} · click a cell to keep it",
             description=views.description(result, shown),
             rest=self.cell,
             reason=result.explain(*self.cell),
         )
-        self.summary.value = sentence_line(" · ".join([result.caption, *result.remarks]))
+        say(self.summary, ". ".join([result.caption, " ".join(result.remarks)]).removesuffix(". "))
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # no kernel
@@ -183,10 +181,12 @@ class HeadExplorer(Explorer):
         if self.open_products.value and result.queries is not None:
             shown, rows, columns, note = views.products(result, *self.cell)
             self.product_map.show(shown, rows, columns, note=note, description=f"{shown[0].title}. {note}")
-        self.change.value = "" if result.layer is None else sentence_line(views.change(result, self.off))
+        say(self.change, "" if result.layer is None else views.change(result, self.off))
         if self.open_writes.value and result.layer is not None:
             heads = [str(i) for i in range(len(result.weights))]
-            note = "What each head adds to each word's output, through W_O. Rows are words, columns are heads."
+            note = (
+                "What each head adds to each word's output, through W_O. Rows are words, columns are heads."
+            )
             self.write_map.show(views.writes(result), result.rows, heads, note=note, description=note)
         self._compare()
 
@@ -203,90 +203,20 @@ class HeadExplorer(Explorer):
             largest = np.nanmax(np.abs(now.weights - then.weights))
             said = f"the largest difference of a weight is {largest:.3f}"
         as_difference = same and self.compare_as.value == DIFFERENCE
-        self.pinned_summary.value = sentence_line(
-            f"{'Live maps less pinned ones' if as_difference else 'Pinned'}: {then.caption}. Compared with it, {said}."
+        say(
+            self.pinned_summary,
+            f"{'Live maps less pinned ones' if as_difference else 'Pinned'}: {then.caption}. Compared with it, {said}.",
         )
         shown = views.difference(now, then) if as_difference else views.panels(then, self.colours.value)
         note = "red: more weight than when pinned, blue: less" if as_difference else views.row_sums(then)
-        said = f"Pinned: {views.description(then, views.panels(then))}" if not as_difference else f"{note}; {said}"
+        said = (
+            f"Pinned: {views.description(then, views.panels(then))}"
+            if not as_difference
+            else f"{note}; {said}"
+        )
         self.pinned_map.show(shown, then.rows, then.columns, note=note, description=said)
 
     # -- what the controls do ------------------------------------------------------------------------
-
-    def _make_controls(self, n_heads, source, mask):
-        narrow, check = {"width": "260px"}, widgets.Layout(width="300px")
-        self.heads = slider("heads", HEAD_COUNTS[source], n_heads)
-        self.head_size = slider("head size", _sizes(source), TOTAL[source] // n_heads)
-        self.layer = slider("layer", range(len(self.given.weights)) if self.given else (0,), 0)
-        self.temperature = slider("temperature", (0.25, 0.5, 1.0, 2.0, 4.0), 1.0)
-        for each in (self.heads, self.head_size, self.layer):
-            each.layout.width = narrow["width"]
-        self.linked, self.scaled, self.crossed = (
-            widgets.Checkbox(value=value, description=text, indent=False, layout=check)
-            for value, text in (
-                (True, "keep heads × head size the same"),
-                (True, "divide the scores by √(head size)"),
-                (self.key_words is not None, "keys from another sentence"),
-            )
-        )
-        dropdown = lambda text, options, value, width: widgets.Dropdown(
-            options=options, value=value, description=text,
-            style={"description_width": "initial"}, layout=widgets.Layout(width=width),
-        )  # fmt: skip
-        self.source = dropdown("matrices", SOURCES, source, "210px")
-        self.mask = dropdown("mask", MASKS, mask, "150px")
-        self.colours = dropdown("colours", views.COLOURS, views.COLOURS[0], "300px")
-        self.compare_as = dropdown("compare", (SIDE_BY_SIDE, DIFFERENCE), SIDE_BY_SIDE, "220px")
-        text = lambda name, words: widgets.Text(
-            value=" ".join(words), description=name, continuous_update=False,
-            layout=widgets.Layout(flex="1 1 420px", max_width="690px"),
-        )  # fmt: skip
-        self.sentence, self.key_sentence = text("sentence", self.words), text("keys from", self.key_words or ())
-        toggle = lambda text, tip, width: widgets.ToggleButton(
-            description=text, tooltip=tip, layout=widgets.Layout(width=width)
-        )
-        self.more = toggle("More controls", "mask, temperature, colours, comparison, active heads", "130px")
-        self.pin = toggle("Pin this setting", "keep these maps, to compare others with them", "150px")
-        self.open_products = toggle("Show the products of q·k", "for the cell that was clicked", "220px")
-        self.open_writes = toggle("Show each head's contribution", "to the output, and ablate heads", "240px")
-        self.active = [
-            widgets.Checkbox(
-                value=True, description=f"head {i}", indent=False, layout=widgets.Layout(width="84px")
-            )
-            for i in range(MOST_HEADS)
-        ]
-
-    def _boxes(self, few: bool) -> list[widgets.Widget]:
-        wrap = widgets.Layout(flex_flow="row wrap", align_items="center")
-        row = lambda *parts: widgets.HBox(parts, layout=wrap)
-        computed, half = self.given is None, lambda: widgets.Layout(flex="1 1 380px", min_width="300px")
-        sliders = [self.heads, self.head_size] if computed else [self.layer] if len(self.given.weights) > 1 else []
-        self._more_box = widgets.VBox(
-            [row(self.temperature, self.linked, self.scaled, self.crossed)] * computed
-            + [row(self.colours, self.pin, self.compare_as), row(self.open_products, self.open_writes)][: 1 + computed]
-        )
-        self._pinned_box = widgets.VBox([self.pinned_summary, self.pinned_map], layout=half())
-        active = widgets.HBox([widgets.Label("active heads:"), *self.active], layout=wrap)
-        self._writes_box = widgets.VBox([active, self.change, self.write_map])
-        self._folds = {
-            self.more: self._more_box, self.pin: self._pinned_box, self.open_products: self.product_map,
-            self.open_writes: self._writes_box,
-        }  # fmt: skip
-        for button in self._folds:
-            self._fold(button)
-        top = [*sliders, *([] if few else [self.source, self.mask, self.more] if computed else [self.more])]
-        sentences = [row(self.sentence, self.key_sentence)] if computed else []
-        maps = widgets.HBox(
-            [widgets.VBox([self.head_map], layout=half()), self._pinned_box],
-            layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start"),
-        )
-        return [
-            row(*top), *([] if few else [self._more_box]), *sentences, self.locked, self.message, self.summary,
-            maps, *([] if few else [self.product_map, self._writes_box]),
-        ]  # fmt: skip
-
-    def _fold(self, button):
-        self._folds[button].layout.display = "" if button.value else "none"
 
     def _listen(self):
         self.source.observe(self._source_changed, "value")
@@ -303,7 +233,7 @@ class HeadExplorer(Explorer):
         self.crossed.observe(self._cross_changed, "value")
         self.sentence.observe(self._sentence_changed, "value")
         self.key_sentence.observe(self._sentence_changed, "value")
-        self.head_map.on_press(self.put_in_focus)
+        self.head_map.on_press(self.choose)
         self.head_map.on_point(self._explain)
 
     def _toggled(self, change):
@@ -312,7 +242,7 @@ class HeadExplorer(Explorer):
             self.pin.description = "Unpin" if change.new else "Pin this setting"
         elif change.owner is self.more:
             self.more.description = "Fewer controls" if change.new else "More controls"
-        self._fold(change.owner)
+        self.fold(change.owner)
         self._show_details()
 
     def _heads_moved(self, change):
@@ -344,10 +274,10 @@ class HeadExplorer(Explorer):
     def _set_cut(self, linked: bool, n_heads: int, size: int):
         source = self.source.value
         counts = HEAD_COUNTS[source] if linked else tuple(range(1, 17))
-        sizes = _sizes(source) if linked else tuple(sorted({*FREE_SIZES, size}))
+        linked_sizes = sizes(source) if linked else tuple(sorted({*FREE_SIZES, size}))
         self._set_quietly(self.linked, self._link_changed, linked)
         self._set_quietly(self.heads, self._heads_moved, n_heads, counts)
-        self._set_quietly(self.head_size, self._size_moved, size, sizes)
+        self._set_quietly(self.head_size, self._size_moved, size, linked_sizes)
 
     def _source_changed(self, change):
         self._change_source(change.new, change.old)
@@ -356,49 +286,34 @@ class HeadExplorer(Explorer):
 
     def _change_source(self, new: str, old: str | None):
         """Each source has its own cut, and may have its own sentence; the learner's comes back afterwards."""
-        free = old in (DESIGNED, RANDOM)
-        if new in SENTENCES:
-            if free or old is None:
-                self._cut = (self.linked.value, self.heads.value, self.head_size.value) if free else None
+        if new in OWN_SENTENCE:
+            if old not in OWN_SENTENCE:
+                if old:
+                    self._cut = (self.linked.value, self.heads.value, self.head_size.value)
                 self._put_away["free"] = (self.words, self.key_words)
-            count = self.heads.value if self.heads.value in HEAD_COUNTS[new] else HEAD_COUNTS[new][-1 if new == APPLE else 3]
-            self._set_cut(True, count, TOTAL[new] // count)
-            self._show_sentences(self._fitting(new), None)
-        elif not free:
-            self._set_cut(*(self._cut or (True, 8, 64)))
-            self.message.value = ""
-            self._show_sentences(*self._put_away.pop("free", (self.words, None)))
-
-    def _fitting(self, source: str) -> tuple[str, ...]:
-        """The learner's sentence if this source can read it, and else one of its own."""
-        words, self.message.value = self._put_away["free"][0], ""
-        problem = "Your sentence has no word with a meaning for these two heads."
-        try:
-            if source == TRAINED:
-                check_trained(words)
-                return words
-            if {word.lower() for word in words} & {"apple"}:
-                return words
-        except ValueError as error:
-            problem = str(error)
-        self.message.value = sentence_line(
-            f"{problem} Here is one that fits; yours comes back with the other matrices."
-        )
-        return SENTENCES[source]
+            counts, n_heads = HEAD_COUNTS[new], self.heads.value
+            n_heads = n_heads if n_heads in counts else min(8, counts[-1])
+            self._set_cut(True, n_heads, TOTAL[new] // n_heads)
+            words, problem = sentence_for(new, self._put_away["free"][0])
+            note = f"{problem} Here is one that fits; yours comes back with the other matrices."
+            say(self.message, note if problem and self._typed else "")
+            self._show_sentences(words, None)
+        elif old in OWN_SENTENCE:
+            self._set_cut(*self._cut)
+            say(self.message)
+            self._show_sentences(*self._put_away.pop("free"))
 
     def _adapt(self):
         """Offer the controls that mean something here, and begin with a cell that does."""
         self.cell = None
-        source = self.source.value
-        masks = {TRAINED: MASKS[:2]}.get(source, MASKS if self.key_words is None else (MASKS[0], MASKS[2]))
+        source, masks = self.source.value, masks_for(self.source.value, self.key_words is not None)
         if self.mask.options != masks:
             kept = self.mask.value if self.mask.value in masks else MASKS[0]
             self._set_quietly(self.mask, self._redraw, kept, masks)
-        fixed = source == APPLE
         for control in (self.heads, self.head_size):
-            control.disabled = fixed
-        self.linked.disabled = self.crossed.disabled = source in SENTENCES
-        self.locked.value = sentence_line("The sliders are locked: this example has 2 heads of size 2.") if fixed else ""
+            control.disabled = source == APPLE
+        self.linked.disabled = self.crossed.disabled = source in OWN_SENTENCE
+        say(self.locked, "The sliders are locked: this example has 2 heads of size 2." * (source == APPLE))
         self.key_sentence.layout.display = "none" if self.key_words is None else ""
         self.sentence.description = "sentence" if self.key_words is None else "queries from"
 
@@ -415,10 +330,10 @@ class HeadExplorer(Explorer):
             self._show_sentences(*self._put_away.get("two", examples.translation()))
             said = "The queries come from the French sentence, the keys and values from the English one: an example. "
             said += "Your own sentence comes back when you clear the box."
-            self.message.value = sentence_line(said) if example else ""
+            say(self.message, said) if example else ""
         else:
             self._show_sentences(*self._put_away.get("one", (self.words, None)))
-            self.message.value = ""
+            say(self.message)
         self._adapt()
         self._redraw()
 
@@ -428,18 +343,14 @@ class HeadExplorer(Explorer):
             if self.source.value == TRAINED:
                 check_trained(words)
         except ValueError as problem:
-            self.message.value = sentence_line(f"{problem} The last good sentence is kept.", ERROR)
+            say(self.message, f"{problem} The last good sentence is kept.", ERROR)
             return
         if change.owner is self.sentence:
-            self.words = words
+            self.words, self._typed = words, True
         else:
             self.key_words = words
-        self.message.value = ""
+        say(self.message)
         self._redraw()
-
-
-def _sizes(source) -> tuple[int, ...]:
-    return tuple(TOTAL[source] // h for h in reversed(HEAD_COUNTS[source]))
 
 
 def _read(words) -> tuple[str, ...]:
@@ -464,6 +375,8 @@ def _refuse_unknown(unknown):
         "d_k": "the head size is set by its slider, or by n_heads: linked, heads × head size = 512",
     }
     for name in unknown:
-        near = difflib.get_close_matches(name, ("words", "n_heads", "source", "mask", "keys", "controls", "layout"), 1)
+        near = difflib.get_close_matches(
+            name, ("words", "n_heads", "source", "mask", "keys", "controls", "layout"), 1
+        )
         hint = advice.get(name, f"did you mean {near[0]}?" if near else "see help(HeadExplorer)")
         raise TypeError(f"HeadExplorer has no argument {name!r}: {hint}")

@@ -20,18 +20,33 @@ __all__ = [
     "MASKS",
     "RANDOM",
     "SOURCES",
+    "OWN_SENTENCE",
+    "TOTAL",
     "TRAINED",
     "Result",
     "Setting",
     "check_trained",
     "compute",
+    "masks_for",
     "read_words",
+    "sentence_for",
+    "sizes",
 ]
 
 DESIGNED, RANDOM, TRAINED, APPLE = "hand-designed", "random", "trained", "apple, by hand"
 SOURCES = (DESIGNED, RANDOM, TRAINED, APPLE)
 D_MODEL = {DESIGNED: 512, RANDOM: 512, TRAINED: 32, APPLE: 5}
-HEAD_COUNTS = {DESIGNED: (1, 2, 4, 8, 16), RANDOM: (1, 2, 4, 8, 16), TRAINED: (1, 2, 4, 8, 16, 32), APPLE: (2,)}
+HEAD_COUNTS = {
+    DESIGNED: (1, 2, 4, 8, 16),
+    RANDOM: (1, 2, 4, 8, 16),
+    TRAINED: (1, 2, 4, 8, 16, 32),
+    APPLE: (2,),
+}
+TOTAL = {DESIGNED: 512, RANDOM: 512, TRAINED: 32, APPLE: 4}  # heads × head size while they are linked
+OWN_SENTENCE = {  # of the sources that can't read any sentence
+    TRAINED: ("in", "the", "garden", "tom", "himself", "saw", "the", "ripe", MASK),
+    APPLE: examples.apple().words,
+}
 MASKS = NO_MASK, CAUSAL, PADDING = "none", "causal", "padding"
 PAD, PADS = "[pad]", 2
 MOST_WORDS, LONGEST_WORD = 64, 40
@@ -87,10 +102,13 @@ class Setting:
 
     def titles(self) -> list[str]:
         names = {
-            DESIGNED: [f"{i} {job}" for i, job in enumerate(examples.HAND_MADE)],
+            DESIGNED: [f"head {i}: {job}" for i, job in enumerate(examples.HAND_MADE)],
             APPLE: ["head 0: the fruit", "head 1: the company"],
         }.get(self.source, [f"head {i}" for i in range(self.n_heads)])[: self.n_heads]
-        cross = {"2 same word": "2 same word, translated", "5 itself": "5 same position"}
+        cross = {
+            "head 2: same word": "head 2: same word, translated",
+            "head 5: itself": "head 5: same position",
+        }
         return [cross.get(name, name) for name in names] if self.keys else names
 
 
@@ -139,7 +157,9 @@ class Result:
         """From q · k to one weight, in one line."""
         weight, row = self.weights[head, i, j], self.weights[head, i]
         if self.masked is not None and self.masked[i, j]:
-            return f"masked: {self.columns[j]} may not be attended to, so its score becomes −∞ and its weight 0"
+            return (
+                f"masked: {self.columns[j]} may not be attended to, so its score becomes −∞ and its weight 0"
+            )
         if self.queries is None:
             best = int(np.nanargmax(row)) if np.isfinite(row).any() else j
             return f"the row's largest weight is {row[best]:.3f}, on {self.columns[best]}"
@@ -224,6 +244,30 @@ def _trained(n_heads: int) -> learning.Parameters:
 @lru_cache(maxsize=1)
 def _grammar() -> Grammar:
     return Grammar.read()
+
+
+def sizes(source: str) -> tuple[int, ...]:
+    """The head sizes that a source has while heads × head size stays the same, from the smallest."""
+    return tuple(TOTAL[source] // n_heads for n_heads in reversed(HEAD_COUNTS[source]))
+
+
+def masks_for(source: str, crossed: bool) -> tuple[str, ...]:
+    """The masks that mean something: [pad] is no word of the grammar, and two sentences have no common order."""
+    if source == TRAINED:
+        return NO_MASK, CAUSAL
+    return (NO_MASK, PADDING) if crossed else MASKS
+
+
+def sentence_for(source: str, words: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
+    """These words if the source can read them, and else its own sentence and the reason."""
+    if source == TRAINED:
+        try:
+            check_trained(words)
+        except ValueError as problem:
+            return OWN_SENTENCE[source], str(problem)
+    elif "apple" not in {word.lower() for word in words}:
+        return OWN_SENTENCE[source], "Your sentence doesn't have the word apple."
+    return words, ""
 
 
 def read_words(sentence: str) -> tuple[str, ...]:

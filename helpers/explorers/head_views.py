@@ -7,7 +7,18 @@ import numpy as np
 from helpers import figures
 from helpers.explorers.head_setting import Result
 
-__all__ = ["COLOURS", "change", "description", "difference", "first_cell", "panels", "picture", "products", "row_sums", "writes"]
+__all__ = [
+    "COLOURS",
+    "change",
+    "description",
+    "difference",
+    "first_cell",
+    "panels",
+    "picture",
+    "products",
+    "row_sums",
+    "writes",
+]
 
 COLOURS = ("from 0 to 1", "from 0 to each head's largest")
 PRODUCTS = 16  # the largest of a dot product that are shown
@@ -41,11 +52,13 @@ def difference(live: Result, pinned: Result) -> list[figures.Panel]:
 
 
 def first_cell(result: Result) -> tuple[int, int, int]:
-    """The largest weight of head 0 in a row that counts: a cell worth explaining."""
-    weights = np.nan_to_num(result.weights[0]).round(3)  # equal weights differ in their last bits
-    rows = [i for i in range(len(weights)) if i not in result.faint] or [0]
+    """The largest weight of a row that counts, in head 0 or in the head that translates: a cell worth explaining."""
+    head = next((i for i, title in enumerate(result.titles) if "translated" in title), 0)
+    weights = np.nan_to_num(result.weights[head]).round(3)  # equal weights differ in their last bits
+    choices = np.full(len(weights), 2) if result.masked is None else (~result.masked).sum(axis=1)
+    rows = [i for i in range(len(weights)) if i not in result.faint and choices[i] > 1] or [0]
     row = max(rows, key=lambda i: weights[i].max())
-    return 0, row, int(weights[row].argmax())
+    return head, row, int(weights[row].argmax())
 
 
 def row_sums(result: Result) -> str:
@@ -57,7 +70,11 @@ def row_sums(result: Result) -> str:
     if not len(others):
         return "no row has a sum"
     low, high = others.min(), others.max()
-    said = f"rows sum to {low:.3f} ✓" if max(1 - low, high - 1) < 1e-3 else f"rows sum to {low:.3f} to {high:.3f}"
+    said = (
+        f"rows sum to {low:.3f} ✓"
+        if max(1 - low, high - 1) < 1e-3
+        else f"rows sum to {low:.3f} to {high:.3f}"
+    )
     return said + (f" ({empty} have nothing to attend to: all zeros)" if empty else "")
 
 
@@ -67,7 +84,9 @@ def description(result: Result, shown: list[figures.Panel]) -> str:
     return " ".join([f"{result.caption}.", said, *result.remarks])
 
 
-def products(result: Result, head: int, i: int, j: int) -> tuple[list[figures.Panel], list[str], list[str], str]:
+def products(
+    result: Result, head: int, i: int, j: int
+) -> tuple[list[figures.Panel], list[str], list[str], str]:
     """The largest products that q·k is the sum of: panels, rows, columns and a note.
 
     A hand-designed query has one number of 64 that isn't zero, so the numbers come in the order of their products.
@@ -77,14 +96,16 @@ def products(result: Result, head: int, i: int, j: int) -> tuple[list[figures.Pa
     rest = q @ k - (q * k)[order].sum()
     table = np.stack([q[order], k[order], (q * k)[order]])
     largest = np.abs(table).max(axis=1, keepdims=True)
-    coloured = np.divide(table, largest, out=np.zeros_like(table), where=largest > 0)  # each row has its own limits
+    coloured = np.divide(
+        table, largest, out=np.zeros_like(table), where=largest > 0
+    )  # each row has its own limits
     texts = [[_number(value) for value in row] for row in table]
-    title = f"{result.titles[head]}: q·k of {result.rows[i]} → {result.columns[j]} = {q @ k:.2f}"
-    panel = figures.Panel(title, coloured, "signed", 1.0, labels=texts)
+    panel = figures.Panel(f"q·k = {q @ k:.2f}", coloured, "signed", 1.0, labels=texts)
     n = int(np.count_nonzero(q * k))
-    note = f"{n} of the {q.size} products {'is' if n == 1 else 'are'} not zero."
+    note = f"{result.titles[head]}, {result.rows[i]} → {result.columns[j]}: q·k is the sum of {q.size} products, "
+    note += f"and {n} of them {'is' if n == 1 else 'are'} not zero."
     if q.size > PRODUCTS:
-        note += f" Shown: the {len(order)} largest, by the number of their column; the others add up to {rest:.2f}."
+        note += f" Shown: the {len(order)} largest; the others add up to {rest:.2f}."
     return [panel], ["q", "k", "q × k"], [str(c) for c in order], note
 
 

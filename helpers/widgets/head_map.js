@@ -10,6 +10,7 @@ const LONGEST_WORD = 84; // longer labels end in …; the line below says the wh
 const LONGEST_TITLE = 220;
 const NO_NUMBER = 0xffe5e5e5; // light grey, for what is no number; such a cell also gets a ×
 const LABEL = 11; // the size of a word, where there is room
+const CONTROLS = 400; // the height of what stands above and below maps that fit into the window, the page's own bars included
 const PAUSE = 60; // ms between two messages about where the pointer is
 const SILENCE = 400; // ms without change, after which a screen reader is told
 const HINT = "Arrow keys move over the cells, Page Up and Page Down over the maps, Home and End to the ends of a row. Enter or a click chooses a cell.";
@@ -17,8 +18,8 @@ const HINT = "Arrow keys move over the cells, Page Up and Page Down over the map
 function render({ model, el }) {
   const root = add(el, "div", "tm-head-map");
   const above = model.get("reads_above"); // the line that reads out stands where the eye is
-  const head = above && add(root, "div", "tm-head");
-  const row = above && wordRow(root, model, { point: (to) => point(to), changed: () => later() });
+  const head = above ? add(root, "div", "tm-head") : null;
+  const row = above ? wordRow(root, model, { point: (to) => point(to), changed: () => later() }) : null;
   const scroller = add(root, "div", "tm-scroll");
   const canvas = add(scroller, "canvas");
   const foot = add(root, "div", "tm-foot");
@@ -73,13 +74,14 @@ function render({ model, el }) {
     const columnWords = model.get("columns").map((word) => fitted(context, word, LONGEST_WORD));
     const widest = (words) => Math.ceil(Math.max(8, ...words.map((word) => context.measureText(word).width)));
     const [left, tallest] = [widest(rowWords) + 10, widest(columnWords)];
-    context.font = `bold 12px ${FONT}`;
+    context.font = `${model.get("focus") < 0 ? "" : "bold "}12px ${FONT}`;
     const titles = panels.map((panel) => fitted(context, panel.title + (panel.dim ? " (off)" : ""), LONGEST_TITLE));
     const titleWidth = widest(titles);
     const wish = model.get("cell_size");
     const share = Math.max(rows, columns) > 24 ? 0 : model.get("fit"); // of the window's height, for all panels together
     const fits = (perLine) => Math.floor((room / perLine - GAP - left) / columns);
-    const height = (lines) => Math.floor(((share * window.innerHeight) / lines - 24 - tallest - 8 - 14) / rows);
+    const tall = Math.min(share * window.innerHeight, window.innerHeight - CONTROLS);
+    const height = (lines) => Math.floor((tall / lines - 24 - tallest - 8 - 14) / rows);
     const enough = Math.min(wish, Math.max(SMALLEST, Math.floor(180 / columns)));
     let perLine = n;
     if (share) {

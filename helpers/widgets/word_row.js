@@ -71,7 +71,7 @@ function wordRow(parent, model, { point, changed }) {
     context.font = `10px ${FONT}`;
     context.textAlign = "right";
     context.fillText(String(Number(highest.toPrecision(3))), SIDE - 6, top + 3);
-    context.fillText("0", SIDE - 6, base);
+    context.fillText("0", SIDE - 6, base - 4);
     context.fillText("weight", SIDE - 14, (top + base) / 2);
     if (bar >= 7) context.fillText("head", SIDE - 6, base + 7);
     context.fillText("key", SIDE - 6, base + 20);
