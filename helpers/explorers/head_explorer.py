@@ -264,6 +264,8 @@ class HeadExplorer(HeadControls):
         control.observe(callback, "value")
 
     def _link_changed(self, change):
+        if self.source.value in OWN_SENTENCE:  # a page that is behind
+            return self._set_quietly(self.linked, self._link_changed, True)
         n_heads, size = self.heads.value, self.head_size.value
         if change.new:  # back to the nearest allowed pair
             n_heads = min(HEAD_COUNTS[self.source.value], key=lambda h: abs(h - n_heads))
@@ -324,6 +326,8 @@ class HeadExplorer(HeadControls):
         self._set_quietly(self.crossed, self._cross_changed, keys is not None)
 
     def _cross_changed(self, change):
+        if self.source.value in OWN_SENTENCE:  # a page that is behind
+            return self._set_quietly(self.crossed, self._cross_changed, False)
         self._put_away["one" if change.new else "two"] = (self.words, self.key_words)
         if change.new:
             example = "two" not in self._put_away
@@ -347,7 +351,7 @@ class HeadExplorer(HeadControls):
             return
         if change.owner is self.sentence:
             self.words, self._typed = words, True
-        else:
+        elif self.key_words is not None:  # else a page that is behind
             self.key_words = words
         say(self.message)
         self._redraw()

@@ -1,6 +1,7 @@
 // One query's row of weights in every head, as bars over the keys, under a line of the queries' words.
 // A word that is pointed at or focused shows its row, and a pressed one keeps it. Bars are read out as cells of the map.
 const BARS = 44; // the height of a bar of weight 1
+const TOP = 4; // above it
 const SIDE = 58; // for the axis and its name
 const BELOW = 28; // the heads' numbers and the key's word
 
@@ -48,62 +49,82 @@ function wordRow(parent, model, { point, changed }) {
     return hovered ?? pinned ?? (cell ? cell[1] : 0);
   }
 
+  // The axis and the words change seldom: a slider that moves draws the bars only, all of one colour at once.
   function draw(scene, cell, ink, hatch) {
     if (JSON.stringify(model.get("rows")) !== words) write(model.get("rows"));
-    const { n, rows, columns, numbers, panels } = scene;
+    const { n, rows, columns, panels } = scene;
     const row = Math.min(rowFor(cell), rows - 1);
-    buttons().forEach((each, i) => each.classList.toggle("tm-shown", i === row));
     const room = scroller.clientWidth;
     if (!room) return;
     const group = Math.max(2 * n + 6, Math.min(130, Math.floor((room - SIDE) / columns)));
-    const bar = (group - 8) / n;
-    const [width, height, ratio] = [SIDE + group * columns, BARS + BELOW + 6, window.devicePixelRatio || 1];
-    canvas.width = Math.ceil(width * ratio); // this clears it, too
-    canvas.height = Math.ceil(height * ratio);
-    canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
-    context.scale(ratio, ratio);
-    const [top, base] = [4, 4 + BARS];
-    const tone = brightness(ink) > 140 ? "#6cb2e0" : "#31688e";
+    const [bar, width, ratio] = [(group - 8) / n, SIDE + group * columns, window.devicePixelRatio || 1];
     const highest = Math.max(...panels.map((panel) => panel.high));
+    const texts = [row, n, room, ratio, ink, highest, cell && cell[2], JSON.stringify(model.get("columns"))].join();
+    if (drawn?.texts !== texts) {
+      drawn = { texts, row, group, bar, n, columns };
+      buttons().forEach((each, i) => each.classList.toggle("tm-shown", i === row));
+      canvas.width = Math.ceil(width * ratio); // this clears it, too
+      canvas.height = Math.ceil((BARS + BELOW + 6) * ratio);
+      canvas.style.width = `${width}px`;
+      canvas.style.height = `${BARS + BELOW + 6}px`;
+      context.scale(ratio, ratio);
+      writeWords(cell, ink, highest);
+    }
+    drawBars(scene, cell, ink, hatch, highest);
+  }
+
+  function writeWords(cell, ink, highest) {
+    const { group, bar, n, columns } = drawn;
+    const base = TOP + BARS;
     context.textBaseline = "middle";
-    context.fillStyle = context.strokeStyle = ink;
+    context.fillStyle = ink;
     context.font = `10px ${FONT}`;
     context.textAlign = "right";
-    context.fillText(String(Number(highest.toPrecision(3))), SIDE - 6, top + 3);
+    context.fillText(String(Number(highest.toPrecision(3))), SIDE - 6, TOP + 3);
     context.fillText("0", SIDE - 6, base - 4);
-    context.fillText("weight", SIDE - 14, (top + base) / 2);
-    if (bar >= 7) context.fillText("head", SIDE - 6, base + 7);
+    context.fillText("weight", SIDE - 14, (TOP + base) / 2);
     context.fillText("key", SIDE - 6, base + 20);
-    context.globalAlpha = 0.25;
-    for (const y of [top, base]) context.fillRect(SIDE, y, width - SIDE, 1);
-    context.globalAlpha = 1;
+    if (bar >= 7) context.fillText("head", SIDE - 6, base + 7);
     context.textAlign = "center";
+    for (let j = 0; j < columns; j++) {
+      const x = SIDE + j * group + 4;
+      context.font = `9px ${FONT}`;
+      for (let p = 0; p < n && bar >= 7; p++) context.fillText(String(p), x + (p + 0.5) * bar - 0.5, base + 7);
+      context.font = `${cell && cell[2] === j ? "bold " : ""}11px ${FONT}`;
+      context.fillText(fitted(context, model.get("columns")[j], group - 4), x + group / 2 - 4, base + 20);
+    }
+  }
+
+  function drawBars({ rows, numbers, panels }, cell, ink, hatch, highest) {
+    const { row, group, bar, n, columns } = drawn;
+    const [base, right] = [TOP + BARS, SIDE + group * columns];
+    context.clearRect(SIDE, 0, right, base + 1);
+    const layers = { on: new Path2D(), off: new Path2D(), here: new Path2D() };
     for (let j = 0; j < columns; j++) {
       const x = SIDE + j * group + 4;
       if (numbers[row * columns + j] === -Infinity) {
         context.fillStyle = hatch;
-        context.fillRect(x, top, group - 8, BARS);
+        context.fillRect(x, TOP, group - 8, BARS);
+        continue;
       }
       for (let p = 0; p < n; p++) {
         const v = numbers[(p * rows + row) * columns + j];
+        if (!Number.isFinite(v)) continue;
         const here = cell && cell[0] === p && cell[1] === row && cell[2] === j;
-        context.globalAlpha = panels[p].dim ? 0.35 : 1;
-        context.fillStyle = here ? "#e11d48" : tone;
-        if (Number.isFinite(v)) {
-          const tall = Math.max(here ? 2 : 1, (BARS * Math.max(0, v)) / highest);
-          context.fillRect(x + p * bar, base - tall, Math.max(1, bar - 1), tall);
-        }
-        context.fillStyle = ink;
-        context.font = `9px ${FONT}`;
-        if (bar >= 7) context.fillText(String(p), x + (p + 0.5) * bar - 0.5, base + 7);
+        const tall = Math.max(here ? 2 : 1, (BARS * Math.max(0, v)) / highest);
+        layers[here ? "here" : panels[p].dim ? "off" : "on"].rect(x + p * bar, base - tall, Math.max(1, bar - 1), tall);
       }
-      context.globalAlpha = 1;
-      context.fillStyle = ink;
-      context.font = `${cell && cell[2] === j ? "bold " : ""}11px ${FONT}`;
-      context.fillText(fitted(context, model.get("columns")[j], group - 4), x + group / 2 - 4, base + 20);
     }
-    drawn = { row, group, bar, n, columns };
+    const tone = brightness(ink) > 140 ? "#6cb2e0" : "#31688e";
+    for (const [name, colour, alpha] of [["on", tone, 1], ["off", tone, 0.35], ["here", "#e11d48", 1]]) {
+      context.globalAlpha = alpha;
+      context.fillStyle = colour;
+      context.fill(layers[name]);
+    }
+    context.globalAlpha = 0.25;
+    context.fillStyle = ink;
+    for (const y of [TOP, base]) context.fillRect(SIDE, y, right - SIDE, 1);
+    context.globalAlpha = 1;
   }
 
   // the row in words, for the line that reads out: each head's largest weight
