@@ -1,8 +1,8 @@
 """Train the small models that the head explorer shows under its sliders: python benchmarks/trained_heads.py
 
-Six models with 1, 2, 4, 8, 16 and 32 heads, n_heads · d_k = 32 each, otherwise as in notebook 07: seed 0, the same
-grammar, 1500 steps of Adam. The one with 8 heads is the model of notebook 07 itself. Writes data/trained_heads.npz,
-in about a minute. Run python data/make.py afterwards to renew the checksums.
+Six models with 1, 2, 4, 8, 16 and 32 heads, n_heads · d_k = 32 each, otherwise as in notebook 07: seed 0,
+the same grammar, 1500 steps of Adam. The one with 8 heads is the model of notebook 07 itself.
+Writes data/trained_heads.npz, in about a minute. Run python data/make.py afterwards to renew the checksums.
 """
 
 from __future__ import annotations

@@ -48,8 +48,8 @@ def given_weights(words: Sequence[str], weights, keys: Sequence[str] | None = No
         raise ValueError(f"weights must have the shape {SHAPES}, and got {np.shape(array)}.{batch}")
     if array.shape[2:] != (len(rows), len(columns)):
         raise ValueError(
-            f"weights have {array.shape[2]} queries and {array.shape[3]} keys, and there are {len(rows)} words "
-            f"for the queries and {len(columns)} for the keys: one word, or piece of a word, is needed for each."
+            f"weights have {array.shape[2]} queries and {array.shape[3]} keys, and there are {len(rows)} "
+            f"words for the queries and {len(columns)} for the keys: each needs one word, or piece of a word."
         )
     return GivenWeights(rows, columns, array)
 

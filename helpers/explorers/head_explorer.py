@@ -85,7 +85,7 @@ class HeadExplorer(HeadMoves):
         weights: (n_heads, n_queries, n_keys) or (n_layers, n_heads, n_queries, n_keys), an array or a tensor,
                  or a sequence of one a layer; a batch axis of 1 may stand before the heads
         keys:    the keys' words; the queries' words unless given
-        Raises a ValueError or TypeError for another shape; NaN and rows that don't sum to 1 are shown, and said.
+        Raises a ValueError or TypeError for another shape. NaN and rows that don't sum to 1 are pointed out.
 
         >>> HeadExplorer.from_weights("the cat sat", np.full((2, 3, 3), 1 / 3)).weights.shape
         (2, 3, 3)
@@ -135,8 +135,6 @@ class HeadExplorer(HeadMoves):
         if self.cell is None:
             self.cell = views.first_cell(self.result)
         self.cell = tuple(min(at, size - 1) for at, size in zip(self.cell, shape))
-        for i, box in enumerate(self.active):
-            box.layout.display = "" if i < shape[0] else "none"
         self._show()
 
     def _show(self):
@@ -169,6 +167,8 @@ class HeadExplorer(HeadMoves):
             self.product_map.show(shown, rows, columns, note=note, description=f"{shown[0].title}. {note}")
         say(self.change, "" if result.layer is None else views.change(result, self.off))
         if self.open_writes.value and result.layer is not None:
+            for i, box in enumerate(self.active):
+                box.layout.display = "" if i < len(result.weights) else "none"
             heads = [str(i) for i in range(len(result.weights))]
             note = (
                 "What each head adds to each word's output, through W_O. Rows are words, columns are heads."
@@ -191,7 +191,8 @@ class HeadExplorer(HeadMoves):
         as_difference = same and self.compare_as.value == DIFFERENCE
         say(
             self.pinned_summary,
-            f"{'Live maps less pinned ones' if as_difference else 'Pinned'}: {then.caption}. Compared with it, {said}.",
+            f"{'Live maps less pinned ones' if as_difference else 'Pinned'}: {then.caption}. "
+            f"Compared with it, {said}.",
         )
         shown = views.difference(now, then) if as_difference else views.panels(then, self.colours.value)
         note = "red: more weight than when pinned, blue: less" if as_difference else views.row_sums(then)

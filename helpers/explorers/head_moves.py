@@ -148,7 +148,7 @@ class HeadMoves(HeadControls):
         if change.new:
             example = "two" not in self._put_away
             self._show_sentences(*self._put_away.get("two", examples.translation()))
-            said = "The queries come from the French sentence, the keys and values from the English one: an example. "
+            said = "An example: queries from the French sentence, keys and values from the English one. "
             said += "Your own sentence comes back when you clear the box."
             say(self.message, said) if example else ""
         else:

@@ -73,8 +73,9 @@ class Setting:
         """The words of the rows and of the columns, with [pad] words where there's padding."""
         if self.mask != PADDING:
             return self.words, self.keys or self.words
-        padded = lambda words: (*words, *[PAD] * min(PADS, MOST_WORDS - len(words)))
-        return (self.words if self.keys else padded(self.words)), padded(self.keys or self.words)
+        columns = self.keys or self.words
+        columns = (*columns, *[PAD] * min(PADS, MOST_WORDS - len(columns)))
+        return self.words if self.keys else columns, columns
 
     @property
     def allowed(self) -> np.ndarray | None:
@@ -148,7 +149,7 @@ class Result:
         return self.found @ self.layer.w_o.reshape(len(self.found), -1, self.layer.d_model)
 
     def change_without(self, off) -> np.ndarray:
-        """How far each word's output moves, relative to its length, when these heads write nothing: (n_queries,)."""
+        """How far each word's output moves, relative to its length, without these heads: (n_queries,)."""
         whole = np.linalg.norm(self.writes.sum(axis=0), axis=-1)
         moved = np.linalg.norm(self.writes[sorted(off)].sum(axis=0), axis=-1)
         return np.divide(moved, whole, out=np.zeros_like(moved), where=whole > 0)
@@ -252,7 +253,7 @@ def sizes(source: str) -> tuple[int, ...]:
 
 
 def masks_for(source: str, crossed: bool) -> tuple[str, ...]:
-    """The masks that mean something: [pad] is no word of the grammar, and two sentences have no common order."""
+    """The masks that mean something: the grammar has no [pad], and two sentences have no common order."""
     if source == TRAINED:
         return NO_MASK, CAUSAL
     return (NO_MASK, PADDING) if crossed else MASKS
@@ -293,6 +294,7 @@ def check_trained(words) -> None:
     longest = len(_trained(8).position_embeddings)
     if len(words) > longest:
         raise ValueError(
-            f"The sentence has {len(words)} words, and the trained models know {longest} positions: shorten it."
+            f"The sentence has {len(words)} words, "
+            f"and the trained models know {longest} positions: shorten it."
         )
     check_known(words, _grammar().words)

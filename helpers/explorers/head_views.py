@@ -52,7 +52,7 @@ def difference(live: Result, pinned: Result) -> list[figures.Panel]:
 
 
 def first_cell(result: Result) -> tuple[int, int, int]:
-    """The largest weight of a row that counts, in head 0 or in the head that translates: a cell worth explaining."""
+    """A cell worth explaining: the largest weight of a row that counts, in head 0 or the head that translates."""
     head = next((i for i, title in enumerate(result.titles) if "translated" in title), 0)
     weights = np.nan_to_num(result.weights[head]).round(3)  # equal weights differ in their last bits
     choices = np.full(len(weights), 2) if result.masked is None else (~result.masked).sum(axis=1)
@@ -89,7 +89,7 @@ def products(
 ) -> tuple[list[figures.Panel], list[str], list[str], str]:
     """The largest products that q·k is the sum of: panels, rows, columns and a note.
 
-    A hand-designed query has one number of 64 that isn't zero, so the numbers come in the order of their products.
+    A hand-designed query has one number of 64 that isn't zero: the numbers come in the order of their products.
     """
     q, k = result.queries[head, i], result.keys[head, j]
     order = np.argsort(-np.abs(q * k), kind="stable")[:PRODUCTS]
@@ -102,8 +102,8 @@ def products(
     texts = [[_number(value) for value in row] for row in table]
     panel = figures.Panel(f"q·k = {q @ k:.2f}", coloured, "signed", 1.0, labels=texts)
     n = int(np.count_nonzero(q * k))
-    note = f"{result.titles[head]}, {result.rows[i]} → {result.columns[j]}: q·k is the sum of {q.size} products, "
-    note += f"and {n} of them {'is' if n == 1 else 'are'} not zero."
+    note = f"{result.titles[head]}, {result.rows[i]} → {result.columns[j]}: "
+    note += f"q·k is the sum of {q.size} products, and {n} of them {'is' if n == 1 else 'are'} not zero."
     if q.size > PRODUCTS:
         note += f" Shown: the {len(order)} largest; the others add up to {rest:.2f}."
     return [panel], ["q", "k", "q × k"], [str(c) for c in order], note
@@ -125,7 +125,7 @@ def writes(result: Result) -> list[figures.Panel]:
 def change(result: Result, off) -> str:
     """How far the output moves when these heads are ablated, in a sentence."""
     if not off:
-        return "All heads are active: the output is the sum of their contributions. Ablate one to see its part go."
+        return "All heads are active: the output is the sum of what they add. Ablate one to see its part go."
     moved = result.change_without(off)
     each = ", ".join(f"{word} {share:.0%}" for word, share in list(zip(result.rows, moved))[:8])
     heads = f"{'head' if len(off) == 1 else 'heads'} {', '.join(map(str, sorted(off)))}"

@@ -136,7 +136,7 @@ function render({ model, el }) {
       scene = { ...before, ...now, ...(same ? null : layout(now)), frame: frameNow, texts, focus, stamp: model.get("stamp") };
       if (!same) {
         resize(ratio);
-        hatch = hatched(ink);
+        [hatch, scene.words, scene.ratio] = [hatched(ink), wordsOnce(ratio), ratio];
       }
       if (fresh) colour();
       const pointed = isThere(cell) ? cell[0] : null;
@@ -178,41 +178,60 @@ function render({ model, el }) {
   }
 
   function drawLabels(p) {
-    const { rows, columns, size, left, top, upright, panelWidth, panelHeight } = scene;
+    const { size, columns, left, top, panelWidth, panelHeight, focus, titles, words } = scene;
     const [x0, y0] = origin(p);
     context.clearRect(x0 - left, y0 - top, panelWidth, panelHeight);
     context.globalAlpha = scene.panels[p].dim ? 0.6 : 1;
     context.fillStyle = ink;
     context.textAlign = "left";
     context.textBaseline = "middle";
-    context.font = `${p === scene.focus ? "bold " : ""}12px ${FONT}`;
-    const spare = size * columns - context.measureText(scene.titles[p]).width;
-    context.fillText(scene.titles[p], x0 + Math.max(-left, Math.min(-2, spare)), y0 - top + 11);
-    const [, row, column] = isThere(cell) && cell[0] === p ? cell : [];
+    context.font = `${p === focus ? "bold " : ""}12px ${FONT}`;
+    const spare = size * columns - context.measureText(titles[p]).width;
+    context.fillText(titles[p], x0 + Math.max(-left, Math.min(-2, spare)), y0 - top + 11);
+    if (isThere(cell) && cell[0] === p) writeWords(context, x0, y0, cell[1], cell[2]);
+    else context.drawImage(words, x0 - left, y0 - top, words.width / scene.ratio, words.height / scene.ratio);
+    context.globalAlpha = 1;
+  }
+
+  // every panel has the same words, so they are written once and copied
+  function wordsOnce(ratio) {
+    const { rows, columns, size, left, top } = scene;
+    const sheet = document.createElement("canvas");
+    [sheet.width, sheet.height] = [Math.ceil((left + size * columns + 8) * ratio), Math.ceil((top + size * rows) * ratio)];
+    const pen = sheet.getContext("2d");
+    pen.scale(ratio, ratio);
+    pen.fillStyle = ink;
+    pen.textBaseline = "middle";
+    writeWords(pen, left, top);
+    return sheet;
+  }
+
+  function writeWords(pen, x0, y0, row, column) {
+    const { rows, columns, size, upright, label } = scene;
     const rowWord = (i) => {
-      context.textAlign = "right";
-      context.fillText(scene.rowWords[i], x0 - 6, y0 + (i + 0.5) * size);
+      pen.textAlign = "right";
+      pen.fillText(scene.rowWords[i], x0 - 6, y0 + (i + 0.5) * size);
     };
     const columnWord = (j) => {
-      context.save();
-      context.translate(x0 + (j + 0.5) * size, y0 - (upright ? 6 : 11));
-      if (upright) context.rotate(-Math.PI / 2);
-      context.textAlign = upright ? "left" : "center";
-      context.fillText(scene.columnWords[j], 0, 0);
-      context.restore();
+      pen.save();
+      pen.translate(x0 + (j + 0.5) * size, y0 - (upright ? 6 : 11));
+      if (upright) pen.rotate(-Math.PI / 2);
+      pen.textAlign = upright ? "left" : "center";
+      pen.fillText(scene.columnWords[j], 0, 0);
+      pen.restore();
     };
-    const { label } = scene;
     const every = Math.ceil(label / size); // not every word fits beside a very small cell: a dot stands for it
     const free = (k, pointed) => pointed === undefined || Math.abs(k - pointed) * size >= label; // the pointed-at one always does
-    context.font = `${label}px ${FONT}`;
-    for (let i = 0; i < rows; i++) if (i % every) context.fillRect(x0 - 7, y0 + (i + 0.5) * size, 2, 1);
+    pen.font = `${label}px ${FONT}`;
+    for (let i = 0; i < rows; i++)
+      if (i % every) pen.fillRect(x0 - 7, y0 + (i + 0.5) * size, 2, 1);
       else if (free(i, row)) rowWord(i);
-    for (let j = 0; j < columns; j++) if (j % every) context.fillRect(x0 + (j + 0.5) * size, y0 - 7, 1, 2);
+    for (let j = 0; j < columns; j++)
+      if (j % every) pen.fillRect(x0 + (j + 0.5) * size, y0 - 7, 1, 2);
       else if (free(j, column)) columnWord(j);
-    context.font = `bold ${label}px ${FONT}`;
+    pen.font = `bold ${label}px ${FONT}`;
     if (row !== undefined) rowWord(row);
     if (row !== undefined) columnWord(column);
-    context.globalAlpha = 1;
   }
 
   function drawCells(p) {
@@ -313,6 +332,7 @@ function render({ model, el }) {
 
   let silence = 0;
   let spoken = null;
+  let why = {}; // the reasons that are known for the numbers that are shown, by cell
   function shownCell() { // the pointed-at cell, else the chosen one
     const kept = model.get("rest");
     return isThere(cell) ? cell : isThere(kept) ? kept : null;
@@ -322,12 +342,14 @@ function render({ model, el }) {
     const at = shownCell();
     const note = model.get("note") || "Point at a cell, or press the arrow keys, to read its number.";
     const text = (row && scene && row.sentence(scene)) || (at ? sentence(...at) : (keyboard && HINT) || note);
-    const why = at && String(model.get("reason_of")) === String(at) ? model.get("reason") : "";
-    const texts = reason ? [text, why, note] : [text];
+    if (why.stamp !== model.get("stamp")) why = { stamp: model.get("stamp") };
+    why[model.get("reason_of")] = model.get("reason");
+    const because = why[at] ?? ""; // empty until Python has answered, never another cell's
+    const texts = [text, because, note];
     [readout, reason, remark].forEach((line, k) => {
-      if (line && line.textContent !== texts[k] && (texts[k] || k !== 1 || !at || !model.get("listens"))) line.textContent = texts[k];
+      if (line && line.textContent !== texts[k]) line.textContent = texts[k];
     });
-    const whole = reason ? `${text}. ${why}` : text;
+    const whole = reason ? `${text}. ${because}` : text;
     if (whole === spoken) return;
     spoken = whole;
     clearTimeout(silence);
@@ -430,23 +452,24 @@ function render({ model, el }) {
   // -- what may change around it -------------------------------------------------------------------
 
   function look() {
+    if (room === scroller.clientWidth) return; // its own height, which a drawing changes
     room = scroller.clientWidth;
     later();
   }
   const watcher = new ResizeObserver(look);
   watcher.observe(scroller);
-  root.addEventListener("transitionend", look); // another theme has another colour: see head_map.css
+  root.addEventListener("transitionend", later); // another theme has another colour: see head_map.css
   const soon = () => setTimeout(later, 400); // the new theme's sheet comes a little after its name
   const theme = new MutationObserver(() => (later(), soon()));
   theme.observe(document.body, { attributeFilter: ["data-jp-theme-name", "data-vscode-theme-kind"] });
   window.addEventListener("resize", later); // another screen may have other pixels
-  model.on("change:stamp change:reason", later); // everything else is set in the same message
+  model.on("change:stamp change:reason change:reason_of", later); // everything else is set in the same message
   later();
   return () => {
     watcher.disconnect();
     theme.disconnect();
     window.removeEventListener("resize", later);
-    model.off("change:stamp change:reason", later);
+    model.off("change:stamp change:reason change:reason_of", later);
     cancelAnimationFrame(frame);
     for (const timer of [pause, silence]) clearTimeout(timer);
   };

@@ -24,7 +24,7 @@ class HeadMap(anywidget.AnyWidget):
     focus:       the panel drawn with a frame, -1 for none
     reads_above: True for a line above the maps that reads out the cell, with a reason from Python under it,
                  and for a line of words that shows a word's row in every head as bars
-    fit:         the share of the window's height that all panels together may take; 0 to let them be as tall as they are
+    fit:         the share of the window's height that all panels together may take; 0 for no limit
     rest:        the cell [panel, row, column] that is read out while no cell is pointed at
     reason, reason_of: why a cell has its number, and which cell that is
     """
@@ -81,7 +81,8 @@ class HeadMap(anywidget.AnyWidget):
         cells = np.stack(cells).astype("<f4")
         if cells.shape[1:] != (len(rows), len(columns)):
             raise ValueError(
-                f"the panels have {cells.shape[1]} rows and {cells.shape[2]} columns, and there are words for {len(rows)} and {len(columns)}"
+                f"the panels have {cells.shape[1]} rows and {cells.shape[2]} columns, "
+                f"and there are words for {len(rows)} and {len(columns)}"
             )
         drawn = [
             dict(
@@ -126,7 +127,10 @@ class HeadMap(anywidget.AnyWidget):
         self._pressed.append(callback)
 
     def on_point(self, callback: Callable[[int, int, int], None]):
-        """callback(panel, row, column) when the pointer or the keyboard comes to a cell; a sweep tells some cells, and the last one."""
+        """callback(panel, row, column) when the pointer or the keyboard comes to a cell.
+
+        A sweep over many cells tells some of them, and the last one.
+        """
         self._pointed.append(callback)
         self.listens = True
 
