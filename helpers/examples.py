@@ -303,7 +303,7 @@ _APPLE_WORDS = {
 def apple(words: Sequence[str] = ("does", "apple", "mean", "pie", "or", "phone")) -> Example:
     """Two heads, two senses of apple: small numbers, hand-designed.
 
-    apple has one vector, and a key and a value in each head: head 0's say "the fruit", head 1's "the company".
+    apple has one vector, and a key and a value in each head: head 0's for the fruit, head 1's for the company.
     The queries of pie and juice meet the key in head 0, those of phone and laptop the key in head 1.
     So the output of pie takes up the fruit, and that of phone the company.
 
@@ -346,11 +346,11 @@ def translation() -> tuple[tuple[str, ...], tuple[str, ...]]:
     >>> len(french), len(english)
     (5, 6)
     """
-    return tuple("elle mange la pomme rouge".split()), tuple("she is eating the red apple".split())
+    return ("elle", "mange", "la", "pomme", "rouge"), ("she", "is", "eating", "the", "red", "apple")
 
 
 def to_english(words: Sequence[str]) -> tuple[str, ...]:
-    """Each word's English partner, where the small dictionary of this example has one, and the word itself otherwise.
+    """Each word's English partner if the small dictionary of this example has one, and otherwise the word itself.
 
     >>> to_english(("la", "pomme", "tombe"))
     ('the', 'apple', 'tombe')

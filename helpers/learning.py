@@ -440,7 +440,7 @@ def trained_heads(n_heads: int) -> tuple[Parameters, float]:
     """A stored model with this many heads, trained like that of trained(), and its loss.
 
     n_heads: 1, 2, 4, 8, 16 or 32; d_k is 32 / n_heads
-    returns: the parameters, float32; how far the loss over every hidden word is above the entropy floor, in nats
+    returns: the parameters, float32; how far the loss over every word is above the entropy floor, in nats
 
     >>> parameters, above_floor = trained_heads(2)
     >>> parameters.w_q.shape, round(above_floor, 4)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from helpers.explorers import HeadExplorer
+from helpers.explorers.head_setting import Setting, compute
 from tools import jupyterlab
 from tools.jupyterlab import Notebook, barriers, pixels, wait_for_description, wait_until_different
 
@@ -187,6 +188,55 @@ def test_a_words_row_is_shown_in_every_head_and_kept(notebook):
     notebook.page.keyboard.press("Space")
 
 
+def sizes_shown(said):
+    """The head count and the head size that a description of the maps begins with."""
+    found = re.match(r"(\d+) heads? × (\d+) ", said)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def wait_for_weights(canvas, n_heads, d_k, temperature=1.0):
+    """Wait until the description has these sizes, and each row's largest weight as the core computes it."""
+    expected = compute(Setting(tuple(WORDS.split()), n_heads, d_k, temperature=temperature)).weights
+    expected = expected[:8, :4].max(axis=-1).ravel()
+
+    def as_computed(said):
+        found = [float(weight) for weight in re.findall(r"attends most to \S+ \((\d\.\d\d)\)", said)]
+        same = len(found) == len(expected) and np.allclose(found, expected, atol=0.0051)
+        return sizes_shown(said) == (n_heads, d_k) and same
+
+    wait_for_description(canvas, as_computed)
+
+
+def test_the_sliders_reach_both_ends_linked_and_alone(notebook):
+    box = at_top(notebook, "designed")
+    canvas = box.locator(".tm-scroll canvas").first
+    heads, size = (notebook.slider(label, within=".designed") for label in ("heads", "head size"))
+    for slider, key, sizes in (
+        (heads, "Home", (1, 512)),
+        (heads, "End", (16, 32)),
+        (size, "End", (1, 512)),
+        (size, "Home", (16, 32)),
+    ):
+        before = pixels(canvas)
+        slider.press(key)
+        wait_for_weights(canvas, *sizes)
+        assert wait_until_different(lambda: pixels(canvas), before) != before
+    assert heads.drag(0, 1, 0.2, 0.75, steps=10) == "8"
+    notebook.page.wait_for_timeout(700)  # a stale picture would come now
+    assert sizes_shown(canvas.get_attribute("aria-label")) == (8, 64)
+    box.get_by_role("button", name="More controls", exact=True).click()
+    box.get_by_label("keep heads × head size the same").uncheck()
+    notebook.page.wait_for_timeout(500)  # the sliders' values come after their ranges
+    size.press("Home")
+    wait_for_weights(canvas, 8, 1)
+    notebook.slider("temperature", within=".designed").press("Home")
+    wait_for_weights(canvas, 8, 1, 0.25)
+    notebook.slider("temperature", within=".designed").press("ArrowRight", "ArrowRight")
+    box.get_by_label("keep heads × head size the same").check()
+    wait_for_weights(canvas, 8, 64)
+    box.get_by_role("button", name="Fewer controls", exact=True).click()
+
+
 def test_the_head_count_moves_on_trained_heads_with_their_loss(notebook):
     box = at_top(notebook, "learned")
     canvas = box.locator(".tm-scroll canvas").first
@@ -240,6 +290,7 @@ def test_every_rare_control_does_what_it_says(notebook):
     choose("show pinned", "as a difference")
     box.get_by_text("red: more weight than when pinned").first.wait_for()
     button("Unpin").click()
+    notebook.slider("temperature", within=".designed").press("ArrowLeft", "ArrowLeft")
     button("Show the products of q·k").click()
     box.get_by_text("is the sum of 64 products").first.wait_for()
     button("Show each head's contribution").click()

@@ -52,7 +52,7 @@ def difference(live: Result, pinned: Result) -> list[figures.Panel]:
 
 
 def first_cell(result: Result) -> tuple[int, int, int]:
-    """A cell worth explaining: the largest weight of a row that counts, in head 0 or the head that translates."""
+    """A cell worth explaining: the largest weight of a row that counts, in head 0 or the translating one."""
     head = next((i for i, title in enumerate(result.titles) if "translated" in title), 0)
     weights = np.nan_to_num(result.weights[head]).round(3)  # equal weights differ in their last bits
     choices = np.full(len(weights), 2) if result.masked is None else (~result.masked).sum(axis=1)
@@ -89,7 +89,7 @@ def products(
 ) -> tuple[list[figures.Panel], list[str], list[str], str]:
     """The largest products that q·k is the sum of: panels, rows, columns and a note.
 
-    A hand-designed query has one number of 64 that isn't zero: the numbers come in the order of their products.
+    A hand-designed query has one number of 64 that isn't zero, so the largest products come first.
     """
     q, k = result.queries[head, i], result.keys[head, j]
     order = np.argsort(-np.abs(q * k), kind="stable")[:PRODUCTS]
