@@ -321,8 +321,9 @@ def apple(words: Sequence[str] = ("does", "apple", "mean", "pie", "or", "phone")
     array([[2.8, 0.5],
            [0.5, 2.8]])
     """
-    words = _words(words)
-    x = np.array([_APPLE_WORDS.get(word.lower(), (0, 0, 0, 0, 1)) for word in words], dtype=np.float64)
+    x = np.array(
+        [_APPLE_WORDS.get(word.lower(), (0, 0, 0, 0, 1)) for word in _words(words)], dtype=np.float64
+    )
     w_q, w_k, w_v = np.zeros((3, 5, 4))  # columns 0 and 1 are head 0, 2 and 3 head 1
     w_q[[2, 3], [0, 2]] = 1.5  # food asks in head 0, a device in head 1
     w_k[[0, 1], [0, 2]] = 1  # apple's two senses answer
@@ -330,7 +331,7 @@ def apple(words: Sequence[str] = ("does", "apple", "mean", "pie", "or", "phone")
     w_v[4, [1, 3]] = 0.5  # every other word hands over a little of itself
     w_o = np.zeros((4, 5))
     w_o[[0, 1, 2, 3], [0, 4, 1, 4]] = 1
-    return Example(words, data.read_only(x), MultiHeadAttention(w_q, w_k, w_v, w_o, n_heads=2))
+    return Example(tuple(words), data.read_only(x), MultiHeadAttention(w_q, w_k, w_v, w_o, n_heads=2))
 
 
 _ENGLISH = dict(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipywidgets as widgets
 
 from helpers.explorers import head_views as views
-from helpers.explorers.explorer import Explorer, sentence_line, slider
+from helpers.explorers.explorer import Explorer
 from helpers.explorers.head_setting import HEAD_COUNTS, MASKS, SOURCES, TOTAL, sizes
+from helpers.widgets.controls import sentence_line, slider
 from helpers.widgets.head_map import HeadMap
 
 __all__ = ["DIFFERENCE", "HeadControls", "say"]
@@ -28,7 +29,7 @@ class HeadControls(Explorer):
     few:   only the sentence and the two sliders
     """
 
-    def __init__(self, words, keys, n_heads, source, mask, given: int, few: bool, layout=None):
+    def __init__(self, words, keys, n_heads, source, mask, given: int, few: bool, **layout):
         self.heads = slider("heads", HEAD_COUNTS[source], n_heads)
         self.head_size = slider("head size", sizes(source), TOTAL[source] // n_heads)
         self.layer = slider("layer", range(given or 1), 0)
@@ -59,7 +60,7 @@ class HeadControls(Explorer):
         for line in (self.message, self.locked):
             say(line)
         children = self._arranged(given, few)
-        super().__init__(children, **({} if layout is None else {"layout": layout}))
+        super().__init__(children, **layout)
 
     def _arranged(self, given: int, few: bool) -> list[widgets.Widget]:
         computed = not given

@@ -10,7 +10,6 @@ import numpy as np
 from helpers import examples, figures
 from helpers.explorers import head_views as views
 from helpers.explorers.given_weights import GivenWeights, given_weights
-from helpers.explorers.head_arguments import choice, refuse_unknown
 from helpers.explorers.head_controls import DIFFERENCE, say
 from helpers.explorers.head_moves import HeadMoves
 from helpers.explorers.head_setting import (
@@ -24,9 +23,14 @@ from helpers.explorers.head_setting import (
     compute,
     read_words,
 )
+from helpers.widgets.controls import choose, refuse_unknown
 
 __all__ = ["HeadExplorer", "Setting", "read_words"]
 
+ADVICE = {
+    "weights": "for weights of your own, write HeadExplorer.from_weights(words, weights)",
+    "d_k": "the head size has a slider, and n_heads sets it: heads × head size = 512",
+}
 REST = 0.15  # seconds without a move, after which the views below the heads follow
 
 
@@ -49,15 +53,16 @@ class HeadExplorer(HeadMoves):
     """
 
     def __init__(
-        self, words=None, n_heads=None, source=DESIGNED, mask=MASKS[0], keys=None,
-        controls="all", layout=None, **unknown,
-    ):  # fmt: skip
-        refuse_unknown(unknown)
+        self, words=None, n_heads=None, source=DESIGNED, mask=MASKS[0], keys=None, controls="all", **layout
+    ):
+        for name in layout.keys() & ADVICE.keys():
+            raise TypeError(f"HeadExplorer has no argument {name}: {ADVICE[name]}.")
+        refuse_unknown(HeadExplorer, layout)
         self.given = source if isinstance(source, GivenWeights) else None
-        source = DESIGNED if self.given or source == "made by hand" else choice("source", source, SOURCES)
+        source = DESIGNED if self.given or source == "made by hand" else choose("source", source, SOURCES)
         usual = min(8, HEAD_COUNTS[source][-1])
-        n_heads = choice("n_heads", usual if n_heads is None else n_heads, HEAD_COUNTS[source])
-        few = choice("controls", controls, ("all", "few")) == "few"
+        n_heads = choose("n_heads", usual if n_heads is None else n_heads, HEAD_COUNTS[source])
+        self.few = choose("controls", controls, ("all", "few")) == "few"
         key_words = None if keys is None else _read(keys)
         if key_words and source in OWN_SENTENCE:
             raise ValueError(f"keys go with {DESIGNED!r} or {RANDOM!r} matrices, and source is {source!r}")
@@ -68,10 +73,10 @@ class HeadExplorer(HeadMoves):
             words is not None,
             n_heads,
             source,
-            choice("mask", mask, MASKS),
+            choose("mask", mask, MASKS),
             given=len(self.given.weights) if self.given else 0,
-            few=few,
-            layout=layout,
+            few=self.few,
+            **layout,
         )
         self._listen()
         self.redraw()
@@ -150,7 +155,8 @@ class HeadExplorer(HeadMoves):
             rest=self.cell,
             reason=result.explain(*self.cell),
         )
-        say(self.summary, ". ".join([result.caption, " ".join(result.remarks)]).removesuffix(". "))
+        caption = [] if self.few else [result.caption]
+        say(self.summary, ". ".join(filter(None, [*caption, " ".join(result.remarks)])))
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # no kernel

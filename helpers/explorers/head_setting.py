@@ -146,6 +146,7 @@ class Result:
     @cached_property
     def writes(self) -> np.ndarray:
         """What each head adds to the output: (n_heads, n_queries, d_model)."""
+        assert self.found is not None and self.layer is not None  # they come together
         return self.found @ self.layer.w_o.reshape(len(self.found), -1, self.layer.d_model)
 
     def change_without(self, off) -> np.ndarray:
@@ -161,7 +162,7 @@ class Result:
             return (
                 f"masked: {self.columns[j]} may not be attended to, so its score becomes −∞ and its weight 0"
             )
-        if self.queries is None:
+        if self.queries is None or self.keys is None:
             best = int(np.nanargmax(row)) if np.isfinite(row).any() else j
             return f"the row's largest weight is {row[best]:.3f}, on {self.columns[best]}"
         score = self.queries[head, i] @ self.keys[head, j]
@@ -186,7 +187,8 @@ def compute(setting: Setting) -> Result:
     scale = (1 / math.sqrt(s.d_k) if s.scaled else 1.0) / s.temperature
     queries, keys, values = layer.project(x, context)
     found, weights = scaled_dot_product_attention(queries, keys, values, s.allowed, scale)
-    faint, remarks = (), []
+    faint: tuple[int, ...] = ()
+    remarks: list[str] = []
     if s.source == TRAINED:
         faint = tuple(i for i, word in enumerate(rows) if word.lower() != MASK)
         remarks = [
@@ -233,8 +235,8 @@ def _layer(source: str, n_heads: int, d_k: int) -> MultiHeadAttention:
     if source == TRAINED:
         return _trained(n_heads).attention
     layer = MultiHeadAttention.random(512, n_heads, np.random.default_rng(0), d_k=d_k, d_v=d_k)
-    matrices = (w.astype(np.float32) for w in (layer.w_q, layer.w_k, layer.w_v, layer.w_o))
-    return MultiHeadAttention(*matrices, n_heads)  # half the memory
+    w_q, w_k, w_v, w_o = (w.astype(np.float32) for w in (layer.w_q, layer.w_k, layer.w_v, layer.w_o))
+    return MultiHeadAttention(w_q, w_k, w_v, w_o, n_heads)  # half the memory
 
 
 @lru_cache(maxsize=8)

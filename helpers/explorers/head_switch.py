@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from helpers import figures, learning
-from helpers.explorers.explorer import Explorer, sentence_line, slider
+from helpers.explorers.explorer import Explorer
 from helpers.explorers.masked_word import (
     SAMPLE,
     draw_likeliest,
@@ -21,6 +21,7 @@ from helpers.explorers.masked_word import (
     sample,
 )
 from helpers.grammar import MASK, Grammar
+from helpers.widgets.controls import sentence_line, slider
 from helpers.widgets.head_map import HeadMap
 
 __all__ = ["HeadSwitch"]

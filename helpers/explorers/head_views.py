@@ -91,6 +91,9 @@ def products(
 
     A hand-designed query has one number of 64 that isn't zero, so the largest products come first.
     """
+    assert (
+        result.queries is not None and result.keys is not None
+    )  # the view is shown for computed weights only
     q, k = result.queries[head, i], result.keys[head, j]
     order = np.argsort(-np.abs(q * k), kind="stable")[:PRODUCTS]
     rest = q @ k - (q * k)[order].sum()

@@ -77,8 +77,8 @@ class HeadMap(anywidget.AnyWidget):
         reason: why the cell `rest` has its number
         """
         # the page takes -inf for a masked cell
-        cells = [p.cells if p.masked is None else np.where(p.masked, -np.inf, p.cells) for p in panels]
-        cells = np.stack(cells).astype("<f4")
+        marked = [p.cells if p.masked is None else np.where(p.masked, -np.inf, p.cells) for p in panels]
+        cells = np.stack(marked).astype("<f4")
         if cells.shape[1:] != (len(rows), len(columns)):
             raise ValueError(
                 f"the panels have {cells.shape[1]} rows and {cells.shape[2]} columns, "

@@ -26,7 +26,7 @@ function wordRow(parent, model, { point, changed }) {
     words = JSON.stringify(rows);
     [hovered, pinned] = [null, null];
     line.replaceChildren();
-    add(line, "span").textContent = "row of";
+    add(line, "span").textContent = "a word's row:";
     rows.forEach((word, row) => {
       const button = add(line, "button");
       button.textContent = word;
