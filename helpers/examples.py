@@ -34,6 +34,9 @@ __all__ = [
     "APPLE_FEATURES",
     "APPLE_SENTENCES",
     "which_apple",
+    "apple",
+    "translation",
+    "to_english",
     "bugs",
     "facts",
     "recall",
@@ -285,6 +288,75 @@ def which_apple(words: Sequence[str] = APPLE_SENTENCES[0]) -> Example:
     w_k = np.array([[0, 0], [0, 0], [0, 1], [1, 0]], dtype=np.float64)  # a telling word is found by that
     w_v = np.array([[1, 0], [0, 1], [0, 0], [0, 0]], dtype=np.float64)  # the topic is passed on
     return Example(known, data.read_only(x), MultiHeadAttention(w_q, w_k, w_v, w_v.T, n_heads=1))
+
+
+# What the vectors of apple() say of a word. Every word that isn't listed is just some word.
+_APPLE_WORDS = {
+    "apple": (2, 2, 0, 0, 0),
+    "pie": (0, 0, 2, 0, 0),
+    "juice": (0, 0, 1.5, 0, 0),
+    "phone": (0, 0, 0, 2, 0),
+    "laptop": (0, 0, 0, 1.5, 0),
+}
+
+
+def apple(words: Sequence[str] = ("does", "apple", "mean", "pie", "or", "phone")) -> Example:
+    """Two heads, two senses of apple: small numbers, hand-designed.
+
+    apple has one vector, and a key and a value in each head: head 0's for the fruit, head 1's for the company.
+    The queries of pie and juice meet the key in head 0, those of phone and laptop the key in head 1.
+    So the output of pie takes up the fruit, and that of phone the company.
+
+    words:   1 to 64 strings; "apple", "pie", "juice", "phone" and "laptop" have a meaning here
+    returns: words; x (n, 5), the columns are fruit, company, food, device, other word; attention with two
+             heads of d_k = d_v = 2, whose output uses the same columns
+
+    Source of the idea, eight heads and two senses: the blog post that README.md names.
+
+    >>> example = apple()
+    >>> z, weights = example.attention(example.x)
+    >>> weights[:, 3, 1].round(2), weights[:, 5, 1].round(2)    # pie → apple, phone → apple
+    (array([0.93, 0.17]), array([0.17, 0.93]))
+    >>> z[[3, 5], :2].round(2)                                 # pie and phone: fruit, company
+    array([[2.8, 0.5],
+           [0.5, 2.8]])
+    """
+    x = np.array(
+        [_APPLE_WORDS.get(word.lower(), (0, 0, 0, 0, 1)) for word in _words(words)], dtype=np.float64
+    )
+    w_q, w_k, w_v = np.zeros((3, 5, 4))  # columns 0 and 1 are head 0, 2 and 3 head 1
+    w_q[[2, 3], [0, 2]] = 1.5  # food asks in head 0, a device in head 1
+    w_k[[0, 1], [0, 2]] = 1  # apple's two senses answer
+    w_v[[0, 1], [0, 2]] = 1.5
+    w_v[4, [1, 3]] = 0.5  # every other word hands over a little of itself
+    w_o = np.zeros((4, 5))
+    w_o[[0, 1, 2, 3], [0, 4, 1, 4]] = 1
+    return Example(tuple(words), data.read_only(x), MultiHeadAttention(w_q, w_k, w_v, w_o, n_heads=2))
+
+
+_ENGLISH = dict(
+    elle="she", il="he", mange="eating", boit="drinking", la="the", le="the", les="the", pomme="apple",
+    rouge="red", verte="green", machines="machines", pensantes="thinking", chat="cat", noir="black",
+)  # fmt: skip
+
+
+def translation() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """A French sentence and the English one it says: the queries and keys of a cross-attention.
+
+    >>> french, english = translation()
+    >>> len(french), len(english)
+    (5, 6)
+    """
+    return ("elle", "mange", "la", "pomme", "rouge"), ("she", "is", "eating", "the", "red", "apple")
+
+
+def to_english(words: Sequence[str]) -> tuple[str, ...]:
+    """Each word's English partner if the small dictionary of this example has one, and otherwise the word itself.
+
+    >>> to_english(("la", "pomme", "tombe"))
+    ('the', 'apple', 'tombe')
+    """
+    return tuple(_ENGLISH.get(word.lower(), word) for word in _words(words))
 
 
 def facts() -> dict[str, tuple[int | float, str]]:

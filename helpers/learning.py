@@ -33,6 +33,7 @@ __all__ = [
     "train",
     "Training",
     "trained",
+    "trained_heads",
     "losses",
     "ablate",
     "embed",
@@ -433,6 +434,26 @@ def trained() -> Training:
         arrays["floors"].tolist(),
         checkpoints,
     )
+
+
+def trained_heads(n_heads: int) -> tuple[Parameters, float]:
+    """A stored model with this many heads, trained like that of trained(), and its loss.
+
+    n_heads: 1, 2, 4, 8, 16 or 32; d_k is 32 / n_heads
+    returns: the parameters, float32; how far the loss over every word is above the entropy floor, in nats
+
+    >>> parameters, above_floor = trained_heads(2)
+    >>> parameters.w_q.shape, round(above_floor, 4)
+    ((32, 32), 0.0101)
+    """
+    arrays = data.arrays("trained_heads.npz")
+    counts = [int(name.split("_")[-1]) for name in arrays if name.startswith("output")]
+    if n_heads not in counts:
+        raise ValueError(
+            f"there are trained models with {', '.join(map(str, counts))} heads, and none with {n_heads!r}"
+        )
+    matrices = {name: arrays[f"{name}_{n_heads}"].astype(np.float32) for name in _ARRAYS}
+    return Parameters(**matrices, n_heads=n_heads), float(arrays["above_floor"][counts.index(n_heads)])
 
 
 def _bar(steps):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from helpers import examples
-from helpers.attention import merge_heads, scaled_dot_product_attention, softmax, split_heads
+from helpers.attention import merge_heads, softmax, split_heads
 from helpers.grammar import Grammar
 from helpers.learning import losses, trained
 from tools.jupyterlab import (
@@ -22,7 +22,6 @@ from tools.jupyterlab import (
     description,
     explorer_with,
     looks,
-    pixels,
     says,
     settled,
     too_wide,
@@ -31,12 +30,9 @@ from tools.jupyterlab import (
 )
 from tools.notebooks import ROOT, notebook_files
 
-D_MODEL = 512
 ALL = [str(path.relative_to(ROOT)) for path in notebook_files() if path.parent.name != "solutions"]
 
 
-EXPLORER = explorer_with("heads", "head size")
-MAP = f"{EXPLORER} .tm-head-map canvas"
 each_notebook = pytest.mark.parametrize(
     "path", ALL, ids=lambda path: os.path.basename(path).removesuffix(".ipynb")
 )
@@ -82,6 +78,8 @@ def spoken(slider):
 @each_notebook
 def test_every_slider_goes_to_both_ends_and_changes_what_is_seen(opened, path, record_property):
     notebook = opened(path)
+    for button in notebook.page.get_by_role("button", name="More controls", exact=True).all():
+        button.click()
     present, tested = notebook.page.locator(".noUi-target").count(), 0
     for place, label in notebook.sliders():
         slider = notebook.slider_number(place)
@@ -111,97 +109,9 @@ def test_every_slider_goes_to_both_ends_and_changes_what_is_seen(opened, path, r
 # -- the numbers that are shown are the core's --------------------------------------------------------------
 
 
-def sizes_shown(said):
-    """The head count and the head size that a description of the map begins with."""
-    found = re.match(r"(\d+) heads? × (\d+) ", said)
-    return (int(found[1]), int(found[2])) if found else None
-
-
-def wait_for_sizes(canvas, n_heads, d_k):
-    return wait_for_description(canvas, lambda said: sizes_shown(said) == (n_heads, d_k))
-
-
 def largest_weights_shown(said):
     """The largest weight of each row, as the description gives them: at most 8 heads and 4 words."""
-    return [float(weight) for weight in re.findall(r"looks most at \S+ \((\d\.\d\d)\)", said)]
-
-
-def largest_weights(words, n_heads, d_k, temperature=1.0):
-    """The same, computed by the core."""
-    layer, x = examples.hand_made(n_heads, d_k), examples.embed(words)
-    q, k, v = (split_heads(x @ w, n_heads) for w in (layer.w_q, layer.w_k, layer.w_v))
-    _, weights = scaled_dot_product_attention(q, k, v, scale=1 / math.sqrt(d_k) / temperature)
-    return weights[:8, :4].max(axis=-1).ravel()
-
-
-@pytest.fixture
-def head_explorer(opened):
-    """The head explorer of notebook 04, with its sliders linked, matrices made by hand and no mask."""
-    notebook = opened("notebooks/04_eight_heads.ipynb")
-    explorer = notebook.show(EXPLORER)
-    explorer.locator(".widget-dropdown:has(.widget-label:text-is('matrices')) select").select_option(
-        "made by hand"
-    )
-    explorer.locator(".widget-dropdown:has(.widget-label:text-is('mask')) select").select_option("none")
-    explorer.get_by_label("keep heads × head size").check()
-    notebook.slider("heads", within=EXPLORER).press("Home", "ArrowRight", "ArrowRight")
-    wait_for_description(notebook.show(MAP), lambda said: sizes_shown(said) == (4, 128))
-    return notebook
-
-
-def words_typed(notebook):
-    return notebook.show(f"{EXPLORER} .widget-text input").input_value().split()
-
-
-@pytest.mark.parametrize(
-    "label, ends",
-    [("heads", {"Home": (1, 512), "End": (16, 32)}), ("head size", {"Home": (16, 32), "End": (1, 512)})],
-)
-def test_the_head_explorer_shows_the_weights_at_both_ends(head_explorer, label, ends):
-    slider, canvas = head_explorer.slider(label, within=EXPLORER), head_explorer.show(MAP)
-    temperature = number(head_explorer.slider("temperature", within=EXPLORER).value())
-    seen = {"start": pixels(canvas)}
-    for key, sizes in ends.items():
-        value = slider.press(key)
-        said = wait_for_sizes(canvas, *sizes)
-        assert int(number(value)) == (sizes[0] if label == "heads" else sizes[1])
-        assert np.prod(sizes) == D_MODEL
-        np.testing.assert_allclose(
-            largest_weights_shown(said),
-            largest_weights(words_typed(head_explorer), *sizes, temperature),
-            atol=0.0051,
-        )
-        seen[key] = wait_until_different(lambda: pixels(canvas), list(seen.values())[-1])
-    assert len(set(seen.values())) == 3, "the picture did not change with the slider"
-
-
-@pytest.mark.parametrize("label, key, sizes", [("heads", "End", (16, 128)), ("head size", "Home", (4, 1))])
-def test_the_head_explorer_unlinked_moves_one_slider_alone(head_explorer, label, key, sizes):
-    canvas = head_explorer.show(MAP)
-    slider = head_explorer.slider(label, within=EXPLORER)
-    last = slider.handle.get_attribute("aria-valuemax")
-    head_explorer.page.locator(EXPLORER).get_by_label("keep heads × head size").uncheck()
-    assert wait_until_different(lambda: slider.handle.get_attribute("aria-valuemax"), last) != last
-    head_explorer.page.wait_for_timeout(300)  # its value comes after its range
-    slider.press(key)
-    said = wait_for_description(canvas, lambda said: sizes_shown(said) == sizes)
-    temperature = number(head_explorer.slider("temperature", within=EXPLORER).value())
-    np.testing.assert_allclose(
-        largest_weights_shown(said),
-        largest_weights(words_typed(head_explorer), *sizes, temperature),
-        atol=0.0051,
-    )
-
-
-@pytest.mark.parametrize("key", ["Home", "End"])
-def test_the_head_explorer_shows_the_temperature(head_explorer, key):
-    temperature = number(head_explorer.slider("temperature", within=EXPLORER).press(key))
-    assert temperature != 1
-    wait_for_numbers(
-        head_explorer.show(MAP),
-        largest_weights_shown,
-        largest_weights(words_typed(head_explorer), 4, 128, temperature),
-    )
+    return [float(weight) for weight in re.findall(r"attends most to \S+ \((\d\.\d\d)\)", said)]
 
 
 def two_weights_shown(said):
@@ -310,7 +220,7 @@ def test_painting_a_mask_moves_the_weights(opened, hand):
         for key in ("ArrowRight", "ArrowDown", "ArrowDown", "ArrowDown"):
             notebook.page.keyboard.press(key)
     row, column = (
-        words.index(word) for word in re.search(r"(\w+) looks at (\w+)", readout.inner_text()).groups()
+        words.index(word) for word in re.search(r"(\w+) attends to (\w+)", readout.inner_text()).groups()
     )
     assert row != column, "a cell on the diagonal would not tell rows from columns"
     if hand == "mouse":
@@ -346,15 +256,6 @@ def test_a_drag_of_40_steps_ends_on_the_last_value(opened, part):
     notebook.page.wait_for_timeout(500)  # a stale picture would come now
     assert description(picture).startswith(f"scores {number(value):g},")
     assert slider.value() == value
-
-
-def test_a_drag_over_the_heads_ends_on_the_last_value(head_explorer):
-    slider, canvas = head_explorer.slider("heads", within=EXPLORER), head_explorer.show(MAP)
-    count = int(number(slider.drag(0, 1, 0.2, 0.75, steps=10)))
-    assert count == 8
-    wait_for_description(canvas, lambda said: sizes_shown(said) == (count, D_MODEL // count))
-    head_explorer.page.wait_for_timeout(1000)
-    assert sizes_shown(description(canvas)) == (count, D_MODEL // count)
 
 
 # -- for everyone ------------------------------------------------------------------------------------------
@@ -453,42 +354,6 @@ def test_nothing_is_cut_or_wider_than_its_place(opened, path, width):
 
 
 # -- what was learned ---------------------------------------------------------------------------------------
-
-
-def test_the_head_explorer_shows_trained_heads_and_gives_the_learners_sentence_back(head_explorer):
-    typed, canvas = words_typed(head_explorer), head_explorer.show(MAP)
-    source = head_explorer.page.locator(
-        f"{EXPLORER} .widget-dropdown:has(.widget-label:text-is('matrices')) select"
-    )
-    source.select_option("trained")
-    said = wait_for_description(canvas, lambda said: sizes_shown(said) == (8, 4))
-    words = words_typed(head_explorer)
-    grammar, parameters = Grammar.read(), trained().parameters
-    temperature = number(head_explorer.slider("temperature", within=EXPLORER).value())
-    q, k, v = parameters.attention.project(parameters.embed(grammar.numbers(" ".join(words))))
-    _, weights = scaled_dot_product_attention(q, k, v, scale=1 / math.sqrt(4) / temperature)
-    np.testing.assert_allclose(largest_weights_shown(said), weights[:8, :4].max(axis=-1).ravel(), atol=0.0051)
-    source.select_option("made by hand")
-    wait_for_description(canvas, lambda said: sizes_shown(said) == (4, 128))
-    head_explorer.page.wait_for_timeout(500)  # a view that answers late would change it again
-    assert words_typed(head_explorer) == typed and sizes_shown(description(canvas)) == (4, 128)
-
-
-def test_the_head_explorer_linked_again_keeps_its_number_of_heads(head_explorer):
-    canvas, box = (
-        head_explorer.show(MAP),
-        head_explorer.page.locator(EXPLORER).get_by_label("keep heads × head size"),
-    )
-    box.uncheck()
-    head_explorer.page.wait_for_timeout(500)
-    heads = head_explorer.slider("heads", within=EXPLORER)
-    for _ in range(4):
-        heads.press("ArrowRight")
-    wait_for_description(canvas, lambda said: sizes_shown(said) == (8, 128))
-    box.check()
-    wait_for_description(canvas, lambda said: sizes_shown(said) == (8, 64))
-    head_explorer.page.wait_for_timeout(500)
-    assert sizes_shown(description(canvas)) == (8, 64)
 
 
 def all_heads(on):

@@ -156,7 +156,9 @@ def type_sentence(twice):
         box.press("Enter")
 
     type_in("Thinking Machines")
-    wait_for_description(canvas, lambda said: "Machines looks most" in said and "now looks most" not in said)
+    wait_for_description(
+        canvas, lambda said: "Machines attends most" in said and "now attends most" not in said
+    )
     yield explorer, canvas, type_in
     assert twice.dialogs == []
     assert explorer.locator(".jupyter-widgets :is(img, script, b:text-is('bold'))").count() == 0
@@ -172,7 +174,7 @@ def test_what_is_typed_is_shown_as_text(type_sentence, kind):
     wait_for_description(canvas, lambda said: f" {first[:8]}" in said and "Machines" not in said)
     assert wait_until_different(lambda: looks(explorer), seen) != seen
     type_in("Thinking Machines")
-    wait_for_description(canvas, lambda said: "Machines looks most" in said)
+    wait_for_description(canvas, lambda said: "Machines attends most" in said)
 
 
 @pytest.mark.parametrize("kind", REFUSED)
@@ -186,7 +188,7 @@ def test_what_cannot_be_shown_is_answered_in_a_sentence(type_sentence, kind):
         "the last good picture is not kept"
     )
     type_in("Thinking Machines now")
-    wait_for_description(canvas, lambda said: "now looks most" in said)
+    wait_for_description(canvas, lambda said: "now attends most" in said)
     assert explorer.get_by_text(answer).count() == 0
 
 

@@ -30,7 +30,7 @@ def page():
         chromium() as browser,
         VoilaPage(browser, server) as page,
     ):
-        page.show(f"{HEADS} canvas", seconds=240)
+        page.show(f"{HEADS} .tm-scroll canvas", seconds=240)
         yield page
 
 
@@ -42,7 +42,7 @@ def page():
     ],
 )
 def test_the_head_explorer_follows_the_keyboard_in_voila(page, label, ends):
-    slider, canvas = page.slider(label, within=HEADS), page.show(f"{HEADS} canvas")
+    slider, canvas = page.slider(label, within=HEADS), page.show(f"{HEADS} .tm-scroll canvas")
     slider.press("ArrowLeft", "ArrowRight")
     seen = {"start": settled(lambda: looks(page.page.locator(HEADS)))}
     for key, sizes in ends.items():

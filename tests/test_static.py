@@ -416,7 +416,7 @@ def test_a_notebook_opened_again_shows_picture_numbers_and_questions(lab, browse
             "click"
         )  # without a kernel a dialog lies over the page
         said = visible_text(page)
-        assert "1,048,576 parameters" in said and "cat looks most at the (1.00)" in said
+        assert "1,048,576 parameters" in said and "cat attends most to the (1.00)" in said
     finally:
         page.close()
 
