@@ -111,7 +111,10 @@ class Prediction(Question):
     def _text(self, answer) -> str:
         if answer is None:
             return NO_GUESS
-        return answer if isinstance(answer, str) else f"{answer:.4g}{' ' + self.unit if self.unit else ''}"
+        if isinstance(answer, str):
+            return answer
+        whole = float(answer).is_integer() and abs(answer) < 1e9
+        return f"{answer:{',.0f' if whole else '.4g'}} {self.unit}".strip()
 
     def _show(self, latest=None, problem="") -> None:
         guess, truth = self.compared()
