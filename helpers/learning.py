@@ -22,8 +22,8 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from helpers import data, fast
-from helpers.attention import MultiHeadAttention, merge_heads, split_heads
+from helpers import data
+from helpers.attention import MultiHeadAttention, merge_heads, softmax, split_heads
 
 __all__ = [
     "Parameters",
@@ -77,7 +77,7 @@ def project_backward(d_y, x, w):
 def attend(queries, keys, values, scaled=True):
     """softmax(Q Kᵀ / √d_k) V, for every head; scaled=False leaves the division out."""
     scores = queries @ keys.swapaxes(-1, -2) * _scale(keys, scaled)  # (batch, n_heads, n, n)
-    weights = fast.softmax_in_place(scores)
+    weights = softmax(scores)
     return weights @ values, weights  # (batch, n_heads, n, d_v)
 
 
