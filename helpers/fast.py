@@ -35,7 +35,8 @@ BLOCK = 2**18  # scores in one block: 1 MB in float32, half of a core's cache
 SMALL = 10**6  # multiplications up to which OpenBLAS has a kernel that copies nothing
 TILE = 128  # keys in one tile of scores, and in one part of an output's sum
 FEW = 16  # words up to which the matrices are cut into tiles
-LONG = 2**17  # scores of one head from which on blocks are faster than the lines of a textbook
+LONG = 2**12  # scores of one head from which on blocks are faster than whole matrices
+WORTH_SHARING = 10**7  # multiplications below which a second thread costs more than it saves
 FLAT = 60  # powers of 2 that a score may reach before the largest of its row is subtracted
 
 
@@ -101,12 +102,8 @@ class MultiHeadAttention(attention.MultiHeadAttention):
         """What the heads found, side by side: (..., n_queries, n_heads · d_v); their weights; the result's type."""
         x, context, mask, dtype = validate.words(self, x, context, mask)
         queries, keys, values = self._project(x, context)
-        leading = np.broadcast_shapes(
-            *(each.shape[:-3] for each in (queries, keys, *([] if mask is None else [mask])))
-        )
-        found = np.empty((*leading, x.shape[-2], self.n_heads * self.d_v), queries.dtype)
-        heads = found.reshape(*leading, x.shape[-2], self.n_heads, self.d_v).swapaxes(-2, -3)
-        _, weights = _attend(queries, keys, values, mask, 1 / math.sqrt(self.d_k), need_weights, heads)
+        heads, weights = _attend(queries, keys, values, mask, 1 / math.sqrt(self.d_k), need_weights)
+        found = heads.swapaxes(-2, -3).reshape(*heads.shape[:-3], x.shape[-2], self.n_heads * self.d_v)
         return found, weights, dtype
 
     def _project(self, x, context):
@@ -124,35 +121,40 @@ class MultiHeadAttention(attention.MultiHeadAttention):
 def _tiles(matrix):
     """A matrix (d, columns) cut into (n_tiles, d, width), each in one piece of memory; None if it is small."""
     d, columns = matrix.shape
-    width = max((w for w in range(16, 65) if columns % w == 0), default=columns)
     if matrix.size * FEW <= SMALL:
         return None
+    width = max((w for w in range(16, 65) if columns % w == 0), default=columns)
     return np.ascontiguousarray(matrix.reshape(d, columns // width, width).swapaxes(0, 1))
 
 
 def _times(x, matrix, tiles):
-    """x @ matrix, tile by tile where there are few words: a product of a few rows by a large matrix copies it."""
+    """x @ matrix: for a few words tile by tile, which spares OpenBLAS a copy of the matrix, for more words as
+    (matrixᵀ xᵀ)ᵀ, which spares it a part of it."""
     n = math.prod(x.shape[:-1])
-    if tiles is None or n > FEW:
+    if tiles is None:
         return x @ matrix
-    n_tiles, d, width = tiles.shape
+    words = x.reshape(n, len(matrix))
+    if n * n_threads > FEW:
+        return (matrix.T @ words.T).T.reshape(*x.shape[:-1], matrix.shape[1])
+    n_tiles, _, width = tiles.shape
     output = np.empty((n, n_tiles, width), np.result_type(x, matrix))
-    np.matmul(x.reshape(n, d), tiles, out=output.swapaxes(0, 1))
+    np.matmul(words, tiles, out=output.swapaxes(0, 1))
     return output.reshape(*x.shape[:-1], n_tiles * width)
 
 
-def _attend(queries, keys, values, mask, scale, need_weights, output=None):
+def _attend(queries, keys, values, mask, scale, need_weights):
     """Output and weights, in the lines of helpers/attention.py but in place, or in blocks where there are many scores."""
     if queries.shape[-2] * keys.shape[-2] >= LONG:
-        return _attend_in_blocks(queries, keys, values, mask, scale, need_weights, output)
+        return _attend_in_blocks(queries, keys, values, mask, scale, need_weights)
     scores = queries @ keys.swapaxes(-1, -2)  # (..., n_queries, n_keys)
     scores *= scale
     if mask is not None:
         scores = np.where(mask, scores, -np.inf)
-    _subtract_largest(scores)
+    if not np.vdot(scores, scores) <= FLAT**2:  # some score may be large, infinite or NaN
+        _subtract_largest(scores)
     np.exp(scores, out=scores)
     scores /= _totals(scores)
-    return np.matmul(scores, values, out=output), scores  # (..., n_queries, d_v)
+    return scores @ values, scores  # (..., n_queries, d_v)
 
 
 def _subtract_largest(scores):
@@ -166,7 +168,7 @@ def _totals(exponentials):
     return np.maximum(totals, attention.TINY, out=totals)
 
 
-def _attend_in_blocks(queries, keys, values, mask, scale, need_weights, output=None):
+def _attend_in_blocks(queries, keys, values, mask, scale, need_weights):
     """The same for some rows at a time, shared by the threads.
 
     Without weights every thread keeps one block of scores and uses it again, and it is the output's rows that
@@ -184,8 +186,8 @@ def _attend_in_blocks(queries, keys, values, mask, scale, need_weights, output=N
     queries, keys, values = (np.broadcast_to(x, (*leading, *x.shape[-2:])) for x in (queries, keys, values))
     if mask is not None:
         mask = np.broadcast_to(mask, (*leading, n_queries, n_keys))
-    if output is None:
-        output = np.empty((*leading, n_queries, values.shape[-1]), dtype)
+    # Heads are written side by side: words, heads, numbers
+    output = np.empty((*leading[:-1], n_queries, leading[-1], values.shape[-1]), dtype).swapaxes(-2, -3)
     weights = np.empty((*leading, n_queries, n_keys), dtype) if need_weights else None
     rows = min(max(BLOCK // n_keys, 16), n_queries)
     heads = max(min(BLOCK // (n_keys * rows), leading[-1]), 1)
@@ -218,7 +220,7 @@ def _attend_in_blocks(queries, keys, values, mask, scale, need_weights, output=N
             if not need_weights:
                 some_output /= totals
 
-    _share(work, pieces)
+    _share(work, pieces, output.size * n_keys)
     if need_weights and of_scores != leading:  # the weights are the same along axes that only the values have
         once = [slice(size) for size in (1,) * (len(leading) - len(of_scores)) + of_scores]
         weights = weights[tuple(once)].reshape(*of_scores, n_queries, n_keys)
@@ -242,9 +244,9 @@ def _quickest_power(dtype):
     return quickest, ways[quickest]
 
 
-def _share(work, pieces) -> None:
+def _share(work, pieces, multiplications) -> None:
     """Run work(pieces) on every thread; each takes its next piece from the one list, until none is left."""
-    others = n_threads - 1 if len(pieces) > 1 else 0
+    others = n_threads - 1 if len(pieces) > 1 and multiplications >= WORTH_SHARING else 0
     pieces = iter(pieces)
     running = [_pool(os.getpid()).submit(work, pieces) for _ in range(others)]
     try:
