@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-from helpers import data
+from helpers import data, validate
 from helpers.attention import MultiHeadAttention, merge_heads, softmax, split_heads
 
 __all__ = [
@@ -143,7 +143,7 @@ class Parameters:
         cls, n_words, n, d_model, n_heads, rng, d_k=None, d_v=None, dtype=np.float64, scaled=True
     ) -> Parameters:
         """Small random numbers, drawn from rng; d_k and d_v are d_model / n_heads by default."""
-        _check_counts(n_words=n_words, n=n)
+        n_words, n = validate.count(n_words, "n_words"), validate.count(n, "n")
         layer = MultiHeadAttention.random(d_model, n_heads, rng, d_k, d_v)
         small = 1 / math.sqrt(d_model)
         arrays = [
@@ -293,12 +293,6 @@ def _whole_numbers(p, **given):
     return arrays.values()
 
 
-def _check_counts(**counts):
-    for name, count in counts.items():
-        if isinstance(count, (bool, np.bool_)) or not isinstance(count, (int, np.integer)) or count < 1:
-            raise ValueError(f"{name} must be a whole number from 1 on, and got {count!r}")
-
-
 # The learning
 
 
@@ -374,14 +368,10 @@ def train(
 
     Source of Adam: Kingma and Ba 2015.
     """
-    _check_counts(steps=steps, batch=batch)
+    steps, batch = validate.count(steps, "steps"), validate.count(batch, "batch")
     if not 0 < learning_rate < math.inf:
         raise ValueError(f"learning_rate must be a positive number, and got {learning_rate!r}")
-    if not isinstance(rng, np.random.Generator):
-        raise TypeError(
-            "rng must be a numpy Generator, as np.random.default_rng(0) makes one, and got"
-            f" {type(rng).__name__}"
-        )
+    rng = validate.generator(rng)
     wanted, every = set(checkpoints), max(1, steps // 50)
     if never := wanted - set(range(steps + 1)):
         raise ValueError(

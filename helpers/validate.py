@@ -19,8 +19,8 @@ def array(x, name: str) -> np.ndarray:
     parts = x if isinstance(x, (list, tuple)) else [x]
     if any(isinstance(part, np.ma.MaskedArray) for part in parts):
         raise TypeError(
-            f"{name} is a masked array of NumPy, whose hidden entries would count like all others: "
-            f"pass np.asarray({name}), and say with mask= what is hidden"
+            f"{name} is a masked array, and its hidden entries would count as all others do: "
+            "pass a plain array, and hide keys with mask="
         )
     try:
         return np.asarray(x)

@@ -1,4 +1,4 @@
-"""helpers/fast.py answers as helpers/attention.py does: on random cases, in errors, and beside plain loops."""
+"""helpers/fast.py answers as helpers/attention.py does: in random cases, in errors, beside plain loops."""
 
 import inspect
 import pickle
