@@ -24,8 +24,7 @@ def softmax(scores: np.ndarray, axis: int = -1) -> np.ndarray:
     The largest score of each row is subtracted first: the weights stay the same, and exp can't overflow. In a
     row in which every score is -inf there is nothing to choose from: its weights are 0, not NaN.
 
-    scores:  any shape, finite or -inf
-    returns: the shape of scores
+    scores: any shape, finite or -inf; the weights have the same shape
 
     >>> softmax(np.array([14.0, 12.0])).round(4)
     array([0.8808, 0.1192])
@@ -96,14 +95,15 @@ def split_heads(x: np.ndarray, n_heads: int) -> np.ndarray:
     >>> split_heads(np.arange(8).reshape(2, 4), n_heads=2).tolist()
     [[[0, 1], [4, 5]], [[2, 3], [6, 7]]]
     """
-    x, shape = validate.heads_shape(x, n_heads)
-    return x.reshape(shape).swapaxes(-2, -3)
+    x, d_k = validate.head_size(x, n_heads)
+    return x.reshape(*x.shape[:-1], n_heads, d_k).swapaxes(-2, -3)
 
 
 def merge_heads(heads: np.ndarray) -> np.ndarray:
     """Put heads (..., n_heads, n, d_k) side by side: (..., n, n_heads · d_k). The inverse of split_heads."""
-    heads, shape = validate.merged_shape(heads)
-    return heads.swapaxes(-2, -3).reshape(shape)
+    heads = validate.head_vectors(heads)
+    *leading, n_heads, n, d_k = heads.shape
+    return heads.swapaxes(-2, -3).reshape(*leading, n, n_heads * d_k)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,10 +140,9 @@ class MultiHeadAttention:
     def __call__(self, x, context=None, mask=None, need_weights=True):
         """Run every head on x and mix what they found.
 
-        x:       (..., n_queries, d_model)
-        context: (..., n_keys, d_model); x itself unless given (cross-attention when given)
-        mask:    (..., n_queries, n_keys) for all heads or, with one axis more than x has, one for each head
-        returns: output (..., n_queries, d_model), weights (..., n_heads, n_queries, n_keys) or None
+        x, context: (..., n_queries, d_model), (..., n_keys, d_model); the context is x unless given
+        mask:       (..., n_queries, n_keys), or, with one axis more than x has, a mask for each head
+        returns:    output (..., n_queries, d_model), weights (..., n_heads, n_queries, n_keys) or None
         """
         x, context, mask, dtype = validate.words(self, x, context, mask)
         q, k, v = x @ self.w_q, context @ self.w_k, context @ self.w_v  # project
@@ -188,8 +187,7 @@ class Explanation:
 def explain_weight(queries, keys, i: int, j: int, mask=None, scale=None) -> Explanation:
     """Follow the weight of query i for key j, in one head, from q · k to the softmax.
 
-    queries, keys: (n_queries, d_k), (n_keys, d_k)
-    mask, scale:   as in scaled_dot_product_attention
+    queries, keys: (n_queries, d_k), (n_keys, d_k); mask and scale as in scaled_dot_product_attention
 
     >>> explain_weight([[8, 4, 4]], [[8, 6, 6], [6, 6, 6]], i=0, j=1, scale=1 / 8)
     Explanation(score=96.0, scaled=12.0, gap=-2.0, total=1.135..., weight=0.119..., allowed=True)

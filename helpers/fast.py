@@ -53,7 +53,7 @@ n_threads = _processors()  # may be set; results depend on it by rounding at mos
 
 
 def scaled_dot_product_attention(queries, keys, values, mask=None, scale=None, need_weights=True):
-    """As in helpers/attention.py. Without weights, memory grows with n_keys and not with n_queries · n_keys."""
+    """As in helpers/attention.py. Without weights, memory grows with n_keys, not with n_queries · n_keys."""
     queries, keys, values, mask, dtype = validate.attention(queries, keys, values, mask)
     scale = 1 / math.sqrt(keys.shape[-1]) if scale is None else validate.finite_number(scale, "scale")
     output, weights = _attend(queries, keys, values, mask, scale, need_weights)
@@ -99,7 +99,7 @@ class MultiHeadAttention(attention.MultiHeadAttention):
         return tuple(part.astype(dtype, copy=False) for part in self._project(x, context))
 
     def _run(self, x, context, mask, need_weights):
-        """What the heads found, side by side: (..., n_queries, n_heads · d_v); their weights; the result's type."""
+        """What the heads found, side by side, their weights, and the type of the results."""
         x, context, mask, dtype = validate.words(self, x, context, mask)
         queries, keys, values = self._project(x, context)
         heads, weights = _attend(queries, keys, values, mask, 1 / math.sqrt(self.d_k), need_weights)
@@ -119,7 +119,7 @@ class MultiHeadAttention(attention.MultiHeadAttention):
 
 
 def _tiles(matrix):
-    """A matrix (d, columns) cut into (n_tiles, d, width), each in one piece of memory; None if it is small."""
+    """A matrix (d, columns) cut into (n_tiles, d, width), each in one piece of memory; None if it's small."""
     d, columns = matrix.shape
     if matrix.size * FEW <= SMALL:
         return None
@@ -143,7 +143,7 @@ def _times(x, matrix, tiles):
 
 
 def _attend(queries, keys, values, mask, scale, need_weights):
-    """Output and weights, in the lines of helpers/attention.py but in place, or in blocks where there are many scores."""
+    """Output and weights: the lines of helpers/attention.py in place, or blocks where there are many scores."""
     if queries.shape[-2] * keys.shape[-2] >= LONG:
         return _attend_in_blocks(queries, keys, values, mask, scale, need_weights)
     scores = queries @ keys.swapaxes(-1, -2)  # (..., n_queries, n_keys)
@@ -234,7 +234,7 @@ def _longest(vectors):
 
 @cache
 def _quickest_power(dtype):
-    """2 to the power of x or e to the power of x, and the x that stands for e: NumPy has a quick version of one.
+    """2ˣ or eˣ, whichever is quicker, and the x that gives e: NumPy has a fast version of one or of both.
 
     Which of the two depends on the processor, so both are timed once, which takes a few milliseconds.
     """
@@ -262,7 +262,7 @@ def _pool(process):  # a forked process has to make its own
 
 
 def _tiles_across(keys):
-    """The transposed keys in tiles (..., n_tiles, d_k, width), each with the columns of the scores that it fills.
+    """The transposed keys in tiles (..., n_tiles, d_k, width), and the columns of the scores that they fill.
 
     Written out once, because OpenBLAS multiplies by a transposed view at two thirds of the speed.
     """

@@ -292,26 +292,24 @@ def word_vectors(x, name: str, d_model: int) -> np.ndarray:
     return x
 
 
-def heads_shape(x, n_heads: int) -> tuple[np.ndarray, tuple[int, ...]]:
-    """x (..., n, d_model), and the shape (..., n, n_heads, d_k) with the columns cut into heads."""
+def head_size(x, n_heads: int) -> tuple[np.ndarray, int]:
+    """x (..., n, d_model), and how many of its columns each head gets."""
     if not (type(x) is np.ndarray and type(n_heads) is int and n_heads > 0):
         x, n_heads = array(x, "x"), count(n_heads, "n_heads")
     shape = x.shape
     if len(shape) < 2:
         raise ValueError(f"x needs the shape (..., n, d_model), and got {shape}")
-    d_model = shape[-1]
-    if d_model % n_heads:
-        heads_divide(n_heads, d_model, f"d_model = {d_model}")
-    return x, (*shape[:-1], n_heads, d_model // n_heads)
+    if shape[-1] % n_heads:
+        heads_divide(n_heads, shape[-1], f"d_model = {shape[-1]}")
+    return x, shape[-1] // n_heads
 
 
-def merged_shape(heads) -> tuple[np.ndarray, tuple[int, ...]]:
-    """heads (..., n_heads, n, d_k), and the shape (..., n, n_heads · d_k) with the heads side by side."""
+def head_vectors(heads) -> np.ndarray:
+    """heads (..., n_heads, n, d_k)."""
     heads = array(heads, "heads")
-    shape = heads.shape
-    if len(shape) < 3:
-        raise ValueError(f"heads needs the shape (..., n_heads, n, d_k), and got {shape}")
-    return heads, (*shape[:-3], shape[-2], shape[-3] * shape[-1])
+    if heads.ndim < 3:
+        raise ValueError(f"heads needs the shape (..., n_heads, n, d_k), and got {heads.shape}")
+    return heads
 
 
 def heads_divide(n_heads: int, size: int, named: str, advice: str = "") -> None:
