@@ -113,9 +113,8 @@ class MultiHeadAttention:
     Head i owns the columns i·d_k to (i+1)·d_k of w_q and w_k, the columns i·d_v to (i+1)·d_v of w_v, and the
     same rows of w_o. d_model need not be n_heads · d_k. The matrices are kept as read-only copies.
 
-    w_q, w_k: (d_model, n_heads · d_k)
-    w_v:      (d_model, n_heads · d_v)
-    w_o:      (n_heads · d_v, d_model)
+    w_q, w_k, w_v: (d_model, n_heads · d_k) twice, (d_model, n_heads · d_v)
+    w_o:           (n_heads · d_v, d_model)
 
     >>> attention = MultiHeadAttention.random(d_model=12, n_heads=3, rng=np.random.default_rng(0))
     >>> output, weights = attention(np.ones((5, 12)))
@@ -194,7 +193,8 @@ def explain_weight(queries, keys, i: int, j: int, mask=None, scale=None) -> Expl
     """
     queries, keys, mask, scale = validate.one_head(queries, keys, i, j, mask, scale)
     scores = queries[i] @ keys.T  # (n_keys,)
-    scaled = np.where(mask[i], scores * scale, -np.inf)
-    gaps = scaled - max(scaled.max(), np.finfo(scaled.dtype).min)  # not NaN if every key is hidden
-    steps = scores[j], scores[j] * scale, gaps[j], np.exp(gaps).sum(), softmax(scaled)[j]
-    return Explanation(*map(float, steps), allowed=bool(mask[i, j]))
+    row = np.where(mask[i], scores * scale, -np.inf)
+    gaps = row - max(row.max(), np.finfo(row.dtype).min)  # not NaN if every key is hidden
+    steps = scores[j], scores[j] * scale, gaps[j], np.exp(gaps).sum(), softmax(row)[j]
+    score, scaled, gap, total, weight = map(float, steps)
+    return Explanation(score, scaled, gap, total, weight, allowed=bool(mask[i, j]))

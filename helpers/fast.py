@@ -143,7 +143,7 @@ def _times(x, matrix, tiles):
 
 
 def _attend(queries, keys, values, mask, scale, need_weights):
-    """Output and weights: the lines of helpers/attention.py in place, or blocks where there are many scores."""
+    """Output and weights: the lines of helpers/attention.py in place, or blocks if there are many scores."""
     if queries.shape[-2] * keys.shape[-2] >= LONG:
         return _attend_in_blocks(queries, keys, values, mask, scale, need_weights)
     scores = queries @ keys.swapaxes(-1, -2)  # (..., n_queries, n_keys)
@@ -188,7 +188,7 @@ def _attend_in_blocks(queries, keys, values, mask, scale, need_weights):
         mask = np.broadcast_to(mask, (*leading, n_queries, n_keys))
     # Heads are written side by side: words, heads, numbers
     output = np.empty((*leading[:-1], n_queries, leading[-1], values.shape[-1]), dtype).swapaxes(-2, -3)
-    weights = np.empty((*leading, n_queries, n_keys), dtype) if need_weights else None
+    weights = np.empty((*(leading if need_weights else [0]), n_queries, n_keys), dtype)
     rows = min(max(BLOCK // n_keys, 16), n_queries)
     heads = max(min(BLOCK // (n_keys * rows), leading[-1]), 1)
     pieces = [
@@ -200,7 +200,7 @@ def _attend_in_blocks(queries, keys, values, mask, scale, need_weights):
     keys_across = _tiles_across(keys)
 
     def work(pieces: Iterator) -> None:
-        scratch = None if need_weights else np.empty((heads, rows, n_keys), dtype)
+        scratch = np.empty((0 if need_weights else heads, rows, n_keys), dtype)
         for piece in pieces:
             of_heads, some_queries, some_output = piece[:-1], queries[piece], output[piece]
             scores = weights[piece] if need_weights else scratch[: len(some_queries), : some_queries.shape[1]]
@@ -224,7 +224,7 @@ def _attend_in_blocks(queries, keys, values, mask, scale, need_weights):
     if need_weights and of_scores != leading:  # the weights are the same along axes that only the values have
         once = [slice(size) for size in (1,) * (len(leading) - len(of_scores)) + of_scores]
         weights = weights[tuple(once)].reshape(*of_scores, n_queries, n_keys)
-    return output.reshape(*of_output, *output.shape[-2:]), weights
+    return output.reshape(*of_output, *output.shape[-2:]), weights  # empty ones if none were asked for
 
 
 def _longest(vectors):

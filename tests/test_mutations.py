@@ -93,7 +93,8 @@ def _run(self, x, context, mask):
     if mask is not None:
         mask = np.broadcast_to(mask, weights.shape)
     w_q, w_k, w_v, w_o = self.w_q, self.w_k, self.w_v, self.w_o
-    queries, keys, values = (split_heads(each, self.n_heads) for each in (x @ w_q, context @ w_k, context @ w_v))
+    columns = x @ w_q, context @ w_k, context @ w_v
+    queries, keys, values = (split_heads(each, self.n_heads) for each in columns)
     scale = None
     found, weights = scaled_dot_product_attention(queries, keys, values, mask, scale)
     return found, weights, w_o, expected.dtype
@@ -116,7 +117,7 @@ MultiHeadAttention.__call__, MultiHeadAttention.heads = _call, _heads
 
 
 class Mutation(NamedTuple):
-    """A mistake: a line of the rewrite, and what stands there instead. `start`: the notebook that is run first."""
+    """A mistake: a line of the rewrite, and what stands there instead. The notebook `start` is run first."""
 
     name: str
     right: str
@@ -319,7 +320,7 @@ def run(mutation: Mutation, folder) -> Outcome:
 
 
 def _outcome(report) -> Outcome:
-    """What the first failing cell said: an output that differs or a false assertion counts, an accident doesn't."""
+    """What the first failing cell said: an output that differs or a false assertion, or an accident."""
     for case in ET.parse(report).getroot().iter("testcase"):
         for kind in ("failure", "error"):
             if (found := case.find(kind)) is not None:
