@@ -22,7 +22,6 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from helpers import fast
 from helpers.grammar import Grammar
 from helpers.learning import Adam, Parameters, loss_and_gradients
 
@@ -138,7 +137,6 @@ def main():
     options = parser.parse_args()
     grammar = Grammar.read()
     for n_threads in options.threads:
-        fast.n_threads = n_threads
         torch.set_num_threads(n_threads)
         threadpool_limits(n_threads)
         print(

@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from helpers import data
+from helpers import data, validate
 from helpers.attention import MultiHeadAttention
 
 __all__ = [
@@ -155,7 +155,7 @@ def embed(words: Sequence[str], d_model: int = 512) -> np.ndarray:
     ((3, 512), True)
     """
     words = _words(words)
-    _check_range(d_model, "d_model", _USED, 4096)  # the layout needs the first 132 numbers
+    d_model = validate.whole_number_in(d_model, "d_model", _USED, 4096)
     x = np.zeros((len(words), d_model))
     x[range(len(words)), range(len(words))] = 1
     x[:, _CODE] = [_code(word) for word in words]
@@ -236,9 +236,8 @@ def hand_made(n_heads: int = 8, d_k: int = 64) -> MultiHeadAttention:
            [0.999, 0.   , 0.   ],
            [0.   , 0.999, 0.   ]])
     """
-    _check_range(n_heads, "n_heads", 1, len(HAND_MADE))
-    _check_range(d_k, "d_k", 1, 512)
-    return _hand_made(int(n_heads), int(d_k))
+    n_heads = validate.whole_number_in(n_heads, "n_heads", 1, len(HAND_MADE))
+    return _hand_made(n_heads, validate.whole_number_in(d_k, "d_k", 1, 512))
 
 
 def hand_made_rules() -> dict[str, str]:
@@ -495,10 +494,3 @@ def _words(words):
             + ("shorten the text" if words else "write at least one")
         )
     return tuple(words)
-
-
-def _check_range(value, name, smallest, largest):
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be a whole number from {smallest} to {largest}, and got {value!r}")
-    if not smallest <= value <= largest:
-        raise ValueError(f"{name} must lie between {smallest} and {largest}, and got {value}")

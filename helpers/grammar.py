@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from helpers import data
+from helpers import data, validate
 
 __all__ = ["MASK", "MaskedWords", "Grammar"]
 
@@ -160,13 +160,7 @@ class Grammar:
 
         Only rng.random is used, so that the same seed gives the same sentences with every version of NumPy.
         """
-        if isinstance(batch, (bool, np.bool_)) or not isinstance(batch, (int, np.integer)) or batch < 1:
-            raise ValueError(f"batch must be a whole number from 1 on, and got {batch!r}")
-        if not isinstance(rng, np.random.Generator):
-            raise TypeError(
-                "rng must be a numpy Generator, as np.random.default_rng(0) makes one, and got"
-                f" {type(rng).__name__}"
-            )
+        batch, rng = validate.count(batch, "batch"), validate.generator(rng)
         sentence = np.searchsorted(self._ends, rng.random(batch), side="right")
         role = np.floor(rng.random(batch) * len(self.roles)).astype(int)
         return self._hide(sentence, self._position_of[sentence, role], np.full(batch, 1 / batch))

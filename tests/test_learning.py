@@ -519,7 +519,7 @@ class TestWrongInputs:
                 read(model(), given["tokens"], given["positions"])
 
     def test_a_model_without_words(self):
-        with pytest.raises(ValueError, match="n_words must be a whole number from 1 on, and got 0"):
+        with pytest.raises(ValueError, match="n_words must be at least 1, and got 0"):
             Parameters.random(0, 9, 4, 2, np.random.default_rng(0))
 
     @pytest.mark.parametrize("heads", [[True, False], [1, 0, 1], True])
@@ -536,8 +536,8 @@ class TestWrongInputs:
     @pytest.mark.parametrize(
         "change, error, message",
         [
-            (dict(steps=0), ValueError, "steps must be a whole number from 1 on, and got 0"),
-            (dict(batch=2.5), ValueError, "batch must be a whole number from 1 on, and got 2.5"),
+            (dict(steps=0), ValueError, "steps must be at least 1, and got 0"),
+            (dict(batch=2.5), TypeError, "batch must be a whole number, and got 2.5"),
             (dict(learning_rate=-1), ValueError, "learning_rate must be a positive number, and got -1"),
             (
                 dict(learning_rate=math.nan),
