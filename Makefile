@@ -1,4 +1,6 @@
 # make lab      open the course in JupyterLab, on the first notebook
+# make check    look at formatting, lint and types; a few seconds
+# make format   bring code and notebooks into the form that check asks for
 # make test     run every test and compare every notebook with its stored outputs
 # make refresh  run the notebooks on fresh kernels and store their outputs
 # make model    add the real model of notebook 08 to the environment (downloads 90 MB)
@@ -12,10 +14,22 @@ UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
 endif
 export JUPYTER_PREFER_ENV_PATH = 1
 
-.PHONY: lab test refresh model bench lock clean moved
+.PHONY: lab check format test refresh model bench lock clean moved
 
 lab: .venv/ready
 	@.venv/bin/python -m jupyterlab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
+
+# All three, so that one run tells everything.
+check: .venv/ready
+	@well=0; \
+	.venv/bin/ruff format --check $(ARGS) || well=1; \
+	.venv/bin/ruff check $(ARGS) || well=1; \
+	.venv/bin/mypy || well=1; \
+	exit $$well
+
+format: .venv/ready
+	@.venv/bin/ruff format $(ARGS)
+	@.venv/bin/ruff check --fix $(ARGS)
 
 test: .venv/ready
 	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
@@ -36,7 +50,7 @@ lock:
 	@"$(UV)" pip compile -q pyproject.toml --group dev --universal --python-version 3.10 --generate-hashes --no-header --no-annotate -o requirements.lock $(ARGS)
 
 clean:
-	rm -rf .venv .venv-bench .pytest_cache .hypothesis build dist
+	rm -rf .venv .venv-bench .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist
 	find . -name .git -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 # One clear sentence before anything is downloaded: pip on an old Python searches for minutes before it gives up.

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import matplotlib
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 
@@ -50,7 +51,13 @@ COLOURS = {
     "mask": "#9ca3af",
     "weights": "#31688e",
 }
-_PALETTES = {"weights": "viridis", "signed": "RdBu_r", "mask": "Greys_r", "words": "Set2"}
+_PALETTES = {
+    "weights": "viridis",
+    "signed": "RdBu_r",
+    "lengths": "cividis",
+    "mask": "Greys_r",
+    "words": "Set2",
+}
 ROW_SUM_TOLERANCE = 1e-3
 
 
@@ -59,10 +66,13 @@ class Panel:
     """One heat map: its numbers, its title and how to colour it.
 
     cells:   (rows, columns)
-    palette: "weights" (0 to limit), "signed" (-limit to limit), "mask" (0 or 1) or "words" (a whole number is a colour)
+    palette: "weights" (0 to limit), "signed" (-limit to limit), "lengths" (0 to limit), "mask" (0 or 1) or
+             "words" (a whole number is a colour)
     limit:   the number at the end of the colour bar
     labels:  (rows, columns) texts to write in the cells instead of the numbers
     dim:     drawn faintly, as something switched off
+    masked:  (rows, columns), boolean: these cells are hatched, whatever their number
+    faint:   numbers of rows that are drawn faintly
     """
 
     title: str
@@ -72,6 +82,8 @@ class Panel:
     labels: Sequence[Sequence[str]] | None = None
     digits: int = 2
     dim: bool = False
+    masked: np.ndarray | None = None
+    faint: Sequence[int] = ()
 
     @property
     def lowest(self) -> float:
@@ -147,9 +159,20 @@ def draw_panel(
     numbers=True,
 ):
     """Draw one heat map with its words. Returns the image."""
+    rows_alpha = np.where(np.isin(np.arange(len(rows)), panel.faint) | panel.dim, 0.35, 1.0)
     image = axes.imshow(
-        _colours(panel), aspect="equal", interpolation="nearest", alpha=0.35 if panel.dim else 1
+        _colours(panel),
+        aspect="equal",
+        interpolation="nearest",
+        alpha=np.repeat(rows_alpha[:, None], len(columns), axis=1),
     )
+    hidden = _hidden(panel)
+    if hidden.any():
+        corners = np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
+        cells = [corners + (j, i) for i, j in np.argwhere(hidden)]
+        axes.add_collection(
+            PolyCollection(cells, facecolors="white", edgecolors="#9ca3af", hatch="////", lw=0)
+        )
     axes.set_title(panel.title + (" (off)" if panel.dim else ""), fontsize=10)
     axes.set_xticks(range(len(columns)), [_short(word) for word in columns], fontsize=8)
     axes.set_yticks(range(len(rows)), [_short(word) for word in rows], fontsize=8)
@@ -165,6 +188,8 @@ def draw_panel(
     if numbers:
         for i, j in np.ndindex(panel.cells.shape):
             text = cell_text(panel, i, j)
+            if hidden[i, j] and panel.palette == "weights":
+                continue  # a masked weight is no 0.00 among others
             axes.text(
                 j,
                 i,
@@ -172,7 +197,7 @@ def draw_panel(
                 ha="center",
                 va="center",
                 fontsize=9 if len(text) < 5 else 8,
-                color=_ink(image.get_array()[i, j]),
+                color="black" if hidden[i, j] else _ink(image.get_array()[i, j]),
             )
     return image
 
@@ -194,7 +219,8 @@ def heat_maps(
     n_lines = math.ceil(len(panels) / per_line)
     largest = max(n_rows, n_columns)
     numbers = largest * per_line <= 26 or any(panel.labels is not None for panel in panels)
-    bars = {(panel.palette, panel.limit): panel for panel in panels if panel.palette in ("weights", "signed")}
+    with_bar = ("weights", "signed", "lengths")
+    bars = {(panel.palette, panel.limit): panel for panel in panels if panel.palette in with_bar}
     bars = bars if len(bars) <= 2 else {}  # limits of their own, which the note has to say
     panel_width = min(3.4, 8.6 / per_line)
     row_space = 0.08 * max(len(_short(word)) for word in rows) + 0.3
@@ -221,7 +247,7 @@ def heat_maps(
         scale = matplotlib.cm.ScalarMappable(
             matplotlib.colors.Normalize(panel.lowest, panel.limit), _PALETTES[panel.palette]
         )
-        label = "weight" if panel.palette == "weights" else "value"
+        label = {"weights": "weight", "lengths": "length"}.get(panel.palette, "value")
         figure.colorbar(scale, ax=grid, shrink=0.85, aspect=25, pad=0.02).set_label(label, fontsize=9)
     if note:
         figure.supxlabel(note, fontsize=9, color="#374151")
@@ -295,11 +321,11 @@ def row_sum_note(panels: Sequence[Panel]) -> str:
 
 
 def weights_alt(panels: Sequence[Panel], queries, keys) -> str:
-    """A description made from the weights: for each head, where each word looks most (the first words only, if there are many)."""
+    """A description made from the weights: for each head, what each word attends to most (the first words only, if there are many)."""
     parts = []
     for panel in panels[:8]:
         looks = [
-            f"{_short(queries[i])} looks most at {_short(keys[row.argmax()])} ({row.max():.2f})"
+            f"{_short(queries[i])} attends most to {_short(keys[row.argmax()])} ({row.max():.2f})"
             for i, row in enumerate(panel.cells[:4])
         ]
         parts.append(f"{panel.title}: " + ", ".join(looks))
@@ -601,6 +627,12 @@ def _colours(panel: Panel) -> np.ndarray:
     colours = table[index]
     colours[~np.isfinite(cells)] = 229  # no number: light grey
     return colours
+
+
+def _hidden(panel: Panel) -> np.ndarray:
+    """Which cells are hatched: the masked ones, and scores of -inf."""
+    minus_infinity = np.isneginf(np.asarray(panel.cells, dtype=float))
+    return minus_infinity if panel.masked is None else minus_infinity | panel.masked
 
 
 def _ink(colour) -> str:

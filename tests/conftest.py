@@ -115,10 +115,9 @@ def catalogue_score(terminal):
         total, caught, named = (sum(row[i] for row in rows) for i in (1, 2, 3))
         terminal.section(f"wrong versions caught: {caught} of {total}, named rightly: {named}")
         for name, total, caught, named, mistakes in rows:
+            each = ", ".join(mistake + ("" if well else " (MISSED)") for mistake, well in mistakes.items())
             terminal.write_line(
-                f"{name:<20} {caught:>3} caught {named:>3} named, of {total:>3}   {', '.join(mistake + ('' if well else ' (MISSED)') for mistake, well in mistakes.items())}"[
-                    :400
-                ]
+                f"{name:<20} {caught:>3} caught {named:>3} named, of {total:>3}   {each}"[:400]
             )
 
 

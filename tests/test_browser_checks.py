@@ -1,4 +1,4 @@
-"""Exercises, recall questions, the puzzle and the map of what is done, as a learner uses them in JupyterLab."""
+"""Exercises, recall questions, the puzzle and the map of what is done, in JupyterLab."""
 
 from __future__ import annotations
 
@@ -136,15 +136,18 @@ def test_hints_and_solution_come_by_keyboard(notebook):
 
 def test_a_recall_question_is_answered_by_keyboard(notebook):
     _, cell = place_of(notebook, 'Recall("02")')
-    option = cell.get_by_label("a vector with one product for each place")
+    option = cell.get_by_label("a vector with one product for each position")
     press(option, "Space")
     assert option.is_checked()
-    button = cell.get_by_role("button", name="This is it").first
+    button = cell.get_by_role("button", name="Check my answer").first
     press(button)
-    wait_for_text(cell, "Not this one. The products are only the first half.")
+    wait_for_text(
+        cell,
+        "Not this one: a vector with one product for each position. The products are only the first half.",
+    )
     press(option, "ArrowUp")
     press(button)
-    wait_for_text(cell, "Right. Each place of q meets the same place of k")
+    wait_for_text(cell, "Right. Each number of q meets the number of k in the same position")
 
 
 def test_the_puzzle_is_solved_by_keyboard(notebook):
@@ -154,12 +157,12 @@ def test_the_puzzle_is_solved_by_keyboard(notebook):
         _choose(offered, letter)
         press(cell.get_by_role("button", name="Add", exact=True))
         _wait_for_rows(notebook, program, count)
-    press(cell.get_by_role("button", name="Check", exact=True))
+    press(cell.get_by_role("button", name="Check my answer", exact=True))
     wait_for_text(cell, "Is there a line that begins with return?")
     _choose(offered, "E")
     press(cell.get_by_role("button", name="Add", exact=True))
     _wait_for_rows(notebook, program, 10)
-    press(cell.get_by_role("button", name="Check", exact=True))
+    press(cell.get_by_role("button", name="Check my answer", exact=True))
     wait_for_text(cell, "Right, on every input that was tried.")
 
 

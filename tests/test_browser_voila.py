@@ -6,6 +6,7 @@ import pytest
 
 from tools.jupyterlab import (
     VoilaPage,
+    begins_with,
     chromium,
     explorer_with,
     looks,
@@ -29,7 +30,7 @@ def page():
         chromium() as browser,
         VoilaPage(browser, server) as page,
     ):
-        page.show(f"{HEADS} canvas", seconds=240)
+        page.show(f"{HEADS} .tm-scroll canvas", seconds=240)
         yield page
 
 
@@ -41,12 +42,12 @@ def page():
     ],
 )
 def test_the_head_explorer_follows_the_keyboard_in_voila(page, label, ends):
-    slider, canvas = page.slider(label, within=HEADS), page.show(f"{HEADS} canvas")
+    slider, canvas = page.slider(label, within=HEADS), page.show(f"{HEADS} .tm-scroll canvas")
     slider.press("ArrowLeft", "ArrowRight")
     seen = {"start": settled(lambda: looks(page.page.locator(HEADS)))}
     for key, sizes in ends.items():
         slider.press(key)
-        wait_for_description(canvas, lambda said: said.startswith(sizes))
+        wait_for_description(canvas, begins_with(sizes))
         seen[key] = wait_until_different(lambda: looks(page.page.locator(HEADS)), list(seen.values())[-1])
     assert len(set(seen.values())) >= 2
     assert page.console_errors + page.dialogs == []
@@ -55,7 +56,8 @@ def test_the_head_explorer_follows_the_keyboard_in_voila(page, label, ends):
 def test_nothing_failed_on_the_page_of_voila(page):
     assert (
         page.page.locator(
-            "[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']"
+            "[data-mime-type='application/vnd.jupyter.error'],"
+            " [data-mime-type='application/vnd.jupyter.stderr']"
         ).count()
         == 0
     )

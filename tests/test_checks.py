@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from helpers import checks, examples
+from helpers import checks
 from helpers.attention import (
     MultiHeadAttention,
     merge_heads,
@@ -675,39 +675,16 @@ def test_the_puzzle_can_be_solved_with_its_buttons_and_remembers():
         puzzle.offered.value = letter
         puzzle.buttons["Add"].click()
         for _ in puzzle.order:
-            puzzle.buttons["Up"].click()
-    puzzle.buttons["Check"].click()
+            puzzle.buttons["Move up"].click()
+    puzzle.buttons["Check my answer"].click()
     assert puzzle.verdict.kind == "right" and "".join(multi_head_puzzle().order) == puzzle.answer
     puzzle.chosen.value = "J"
-    puzzle.buttons["Down"].click()
+    puzzle.buttons["Move down"].click()
     assert "".join(puzzle.order) == puzzle.answer.replace("JH", "HJ")
-    puzzle.buttons["Take out"].click()
+    puzzle.buttons["Remove"].click()
     assert "J" not in puzzle.order and "J" in [letter for _, letter in puzzle.offered.options]
-    puzzle.buttons["Solution"].click()
+    puzzle.buttons["Show a solution"].click()
     assert "".join(puzzle.order) == puzzle.answer
-
-
-def test_each_option_of_a_question_has_one_reason_and_one_option_is_right():
-    for notebook in ("02", "03", "04", "05", "06", "07"):
-        questions = examples.recall(notebook)
-        assert 2 <= len(questions) <= 3
-        for question in questions:
-            assert sum(option.get("right", False) for option in question["options"]) == 1
-            reasons = [option["reason"] for option in question["options"]]
-            assert all(len(reason) > 20 for reason in reasons) and len(set(reasons)) == len(reasons) >= 3
-    assert examples.recall("00") == []
-
-
-def test_a_question_is_answered_with_the_reason_for_the_choice():
-    question = Recall("02").questions[0]
-    question.button.click()
-    assert "Choose one of the answers first" in question.status.value and question.first is None
-    wrong = next(text for text in question.reasons if text != question.right)
-    for text in (wrong, question.right):
-        question.choice.value = text
-        question.button.click()
-        assert question.reasons[text]["reason"] in question.status.value.replace("&#x27;", "'")
-    assert Recall("02").questions[0].first == wrong, "the first answer counts"
 
 
 def test_the_map_shows_what_is_done():

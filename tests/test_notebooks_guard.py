@@ -81,7 +81,7 @@ def names_used(code):
             yield node.name.split(".")[-1]
 
 
-# ---- outputs ---------------------------------------------------------------------------------------------------------
+# ---- outputs -----------------------------------------------------------------------------------------------
 
 
 @rule
@@ -100,7 +100,10 @@ def stored_by_the_refresher(notebook, path):
         return
     as_read = nbformat.reads(json.dumps(notebook), as_version=4)
     if as_read != strip(as_read):
-        yield "the notebook holds widget views, timings, a version or metadata that the refresher drops; run make refresh"
+        yield (
+            "the notebook holds widget views, timings, a version or metadata that the refresher drops; run"
+            " make refresh"
+        )
 
 
 @rule
@@ -109,7 +112,10 @@ def no_widget_state(notebook, path):
         yield "the notebook's metadata hold widget state; run make refresh"
     for number, output in outputs(notebook):
         if {WIDGET_VIEW, WIDGET_STATE} & set(output.get("data", {})):
-            yield f"cell {number} holds a live widget view, which shows nothing without a kernel; run make refresh"
+            yield (
+                f"cell {number} holds a live widget view, which shows nothing without a kernel; run make"
+                " refresh"
+            )
 
 
 @rule
@@ -117,7 +123,10 @@ def no_bare_widget(notebook, path):
     for number, cell in cells(notebook, "code"):
         for text in texts(cell):
             if re.match(r"[A-Z]\w+\((value|children|layout|description|options|max|min)=", text):
-                yield f"cell {number} shows a bare widget ({text[:40]}…), which a static page cannot draw; show it through an explorer"
+                yield (
+                    f"cell {number} shows a bare widget ({text[:40]}…), which a static page cannot draw; show"
+                    " it through an explorer"
+                )
 
 
 @rule
@@ -135,7 +144,10 @@ def alt_text_on_every_picture(notebook, path):
 def no_line_ending_in_a_semicolon(notebook, path):
     for number, cell in cells(notebook, "code"):
         if any(line.rstrip().endswith(";") for line in lines(cell)):
-            yield f"cell {number} has a line that ends in a semicolon, which hides the output that should be compared"
+            yield (
+                f"cell {number} has a line that ends in a semicolon, which hides the output that should be"
+                " compared"
+            )
 
 
 @rule
@@ -143,11 +155,14 @@ def half_of_the_cells_are_compared(notebook, path):
     code = cells(notebook, "code")
     compared = [number for number, cell in code if any(is_compared(cell, text) for text in texts(cell))]
     if 2 * len(compared) < len(code):
-        yield f"only {len(compared)} of {len(code)} code cells have a text output that is compared; at least half should"
+        yield (
+            f"only {len(compared)} of {len(code)} code cells have a text output that is compared; at least"
+            " half should"
+        )
 
 
 def is_compared(cell, text):
-    """A text that says something, in a cell that nbval looks at: <Figure size 640x480 with 1 Axes> says nothing."""
+    """A text that says something, unlike <Figure size 640x480 with 1 Axes>, in a cell that nbval looks at."""
     return (
         bool(text.strip())
         and not re.fullmatch(r"<.*>", text.strip())
@@ -192,7 +207,10 @@ def no_bare_numpy_scalar(notebook, path):
     for number, cell in cells(notebook, "code"):
         for text in texts(cell):
             if found := re.search(r"\bnp\.(True_|False_|(float|int|uint|complex|bool|str)\w*\()", text):
-                yield f"cell {number} shows {found[0]}…, which older NumPy writes differently; print it, or make it a Python number"
+                yield (
+                    f"cell {number} shows {found[0]}…, which older NumPy writes differently; print it, or"
+                    " make it a Python number"
+                )
 
 
 @rule
@@ -203,7 +221,7 @@ def no_address(notebook, path):
                 yield f"cell {number} shows the address {found[0]}, which differs from run to run"
 
 
-# ---- the notebook as a text ------------------------------------------------------------------------------------------
+# ---- the notebook as a text --------------------------------------------------------------------------------
 
 
 @rule
@@ -226,14 +244,20 @@ def number_of_cells(notebook, path):
     if besides:
         besides += 3  # the introduction, the imports, and further questions
     if not least <= len(notebook["cells"]) - besides <= 50:
-        yield f"there should be {least} to 50 cells besides exercises and recall questions, and there are {len(notebook['cells']) - besides}"
+        yield (
+            f"there should be {least} to 50 cells besides exercises and recall questions, and there are"
+            f" {len(notebook['cells']) - besides}"
+        )
 
 
 @rhythm
 def prose_and_code_in_balance(notebook, path):
     n_markdown, n_code = len(cells(notebook, "markdown")), len(cells(notebook, "code"))
     if not 0.9 * n_code <= n_markdown <= 1.5 * n_code:
-        yield f"there should be 0.9 to 1.5 markdown cells for each code cell, and there are {n_markdown} for {n_code}"
+        yield (
+            f"there should be 0.9 to 1.5 markdown cells for each code cell, and there are {n_markdown} for"
+            f" {n_code}"
+        )
 
 
 @rule
@@ -251,7 +275,10 @@ def short_code_cells(notebook, path):
     if wide:
         yield f"cells {wide} have lines of more than 110 characters, which scroll sideways"
     if lengths and statistics.median(lengths.values()) > 5:
-        yield f"the median code cell has {statistics.median(lengths.values()):g} lines; it should have at most 5"
+        yield (
+            f"the median code cell has {statistics.median(lengths.values()):g} lines; it should have at"
+            " most 5"
+        )
 
 
 @rhythm
@@ -268,7 +295,10 @@ def short_paragraphs(notebook, path):
         number: re.sub(r"^\|.*$", "", without_code(source(cell)), flags=re.M)
         for number, cell in cells(notebook, "markdown")
     }  # no tables
-    counts = {number: len(text.split()) for number, text in prose.items()}
+    unfolded = {
+        number: re.sub(r"<details>.*?</details>", "", text, flags=re.S) for number, text in prose.items()
+    }
+    counts = {number: len(text.split()) for number, text in unfolded.items()}
     long = [number for number, count in counts.items() if count > 80]
     if 5 * len(long) > len(counts):
         yield f"cells {long} have more than 80 words; one markdown cell in five may"
@@ -310,7 +340,10 @@ def links_lead_somewhere(notebook, path):
 def no_interact(notebook, path):
     for number, cell in cells(notebook, "code"):
         for name in forbidden(TransformerManager().transform_cell(source(cell))):
-            yield f"cell {number} uses {name}, which shows nothing on a static page and flickers live; use an explorer"
+            yield (
+                f"cell {number} uses {name}, which shows nothing on a static page and flickers live; use an"
+                " explorer"
+            )
 
 
 def forbidden(code):
@@ -334,7 +367,7 @@ def small_enough_to_read_online(notebook, path):
         yield f"the notebook has {size / 1e6:.1f} MB; 1 MB is the most"
 
 
-# ---- the rules, on the course ----------------------------------------------------------------------------------------
+# ---- the rules, on the course ------------------------------------------------------------------------------
 
 
 def test_there_are_notebooks():
@@ -355,7 +388,7 @@ def test_helpers_do_without_interact(path):
     assert not forbidden(path.read_text(encoding="utf-8"))
 
 
-# ---- the rules, on notebooks that break them -------------------------------------------------------------------------
+# ---- the rules, on notebooks that break them ---------------------------------------------------------------
 
 PATH = Path(__file__).parent / "01_example.ipynb"
 

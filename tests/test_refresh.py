@@ -77,6 +77,7 @@ def test_strip_drops_what_differs_from_run_to_run():
         "x", outputs=[new_output("display_data", view), new_output("display_data", {refresh.WIDGET_VIEW: {}})]
     )
     cell.metadata.update(tags=["nbval-ignore-output"], execution={"iopub.status.busy": "now"}, collapsed=True)
+    cell.metadata["jupyter"] = {"source_hidden": True, "outputs_hidden": True}
     notebook = new_notebook(
         cells=[cell],
         metadata={
@@ -87,7 +88,7 @@ def test_strip_drops_what_differs_from_run_to_run():
     )
     found = refresh.strip(notebook)
     assert found.cells[0].outputs == [new_output("display_data", {"text/plain": "0.88"})]
-    assert found.cells[0].metadata == {"tags": ["nbval-ignore-output"]}
+    assert found.cells[0].metadata == {"tags": ["nbval-ignore-output"], "jupyter": {"source_hidden": True}}
     assert found.metadata == {"kernelspec": refresh.KERNEL, "language_info": {"name": "python"}}
     assert refresh.strip(found) == found and "widgets" in notebook.metadata
 

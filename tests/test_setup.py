@@ -1,4 +1,4 @@
-"""What the set-up promises: one list of packages everywhere, a complete wheel, a README that tells the truth."""
+"""What the set-up promises: one list of packages everywhere, a complete wheel, a true README."""
 
 from __future__ import annotations
 

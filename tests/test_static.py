@@ -23,8 +23,8 @@ from tools.refresh import WIDGET_VIEW
 TEMPLATES = ("lab", "basic")
 OUTPUTS = ".jp-OutputArea-child, .output_area"  # as lab and as basic call them
 WIDGETS = {*explorers.__all__, "Prediction"} - {"HeadMap"}  # which is part of others
-NO_DESCRIPTION = (
-    "No description has been provided for this image"  # what nbconvert writes where it knows none
+NO_DESCRIPTION = (  # what nbconvert writes where it knows none
+    "No description has been provided for this image"
 )
 COLOURS_AT_LEAST, WIDEST = 8, 1000
 NUMBERS = r"\d+\.\d+|\d{2,}"
@@ -91,13 +91,19 @@ def faults_of_page(page, notebook, template):
     if template == "lab":  # it draws every picture without its description
         stored = [(NO_DESCRIPTION, output) for _, output in stored]
     if [alt for alt, _ in shown] != [alt for alt, _ in stored]:
-        yield f"the descriptions of the pictures shown are {[alt for alt, _ in shown]}, and those stored {[alt for alt, _ in stored]}"
+        yield (
+            f"the descriptions of the pictures shown are {[alt for alt, _ in shown]}, and those stored"
+            f" {[alt for alt, _ in stored]}"
+        )
     for alt, address in shown:
         yield from faults_of_picture(address, alt)
     views = [output for _, output in displayed(notebook) if list(output["data"]) == [WIDGET_VIEW]]
     empty = [area for area in page.select(OUTPUTS) if not area.select("img") and not text_of(area)]
     if len(empty) != len(views):  # a live view leaves no trace on a page
-        yield f"{len(empty)} output areas are empty, for {len(views)} live views: {[str(area)[:200] for area in empty]}"
+        yield (
+            f"{len(empty)} output areas are empty, for {len(views)} live views:"
+            f" {[str(area)[:200] for area in empty]}"
+        )
     for words in ("Error displaying widget", "Loading widget"):
         if words in str(page):
             yield f"the page says {words!r}"
@@ -129,10 +135,14 @@ def faults_of_picture(address, alt):
 
 
 def faults_of_numbers(notebook):
-    """The numbers of a widget stand below its picture; those of a plain picture are in it, and its description gives some."""
+    """The numbers of a widget stand below its picture; those of a plain picture are in it, and its
+    description gives some.
+    """
     for number, cell in cells_that_show_a_widget(notebook):
         if len(notes(cell)) != 1:
-            yield f"cell {number} shows a widget and has {len(notes(cell))} notes for those who have no kernel"
+            yield (
+                f"cell {number} shows a widget and has {len(notes(cell))} notes for those who have no kernel"
+            )
     for number, cell in cells(notebook, "code"):
         texts = [
             joined(output["data"]["text/plain"])
@@ -141,7 +151,10 @@ def faults_of_numbers(notebook):
         ]
         noted = notes(cell) and notes(cell)[0].select_one("details pre")
         if noted and [noted.get_text()] != texts:
-            yield f"the note of cell {number} says other numbers than the text that is compared: {noted.get_text()[:100]!r}"
+            yield (
+                f"the note of cell {number} says other numbers than the text that is compared:"
+                f" {noted.get_text()[:100]!r}"
+            )
         for (_, output), words in zip(
             pictures({"cells": [cell]}), [note.select_one("details p") for note in notes(cell)]
         ):
@@ -153,10 +166,13 @@ def faults_of_numbers(notebook):
                 and re.search(NUMBERS, text)
                 and not re.search(r"\d", output["metadata"]["image/png"]["alt"])
             ):
-                yield f"the picture of cell {number} gives numbers, and its description none: {output['metadata']['image/png']['alt']!r}"
+                yield (
+                    f"the picture of cell {number} gives numbers, and its description none:"
+                    f" {output['metadata']['image/png']['alt']!r}"
+                )
 
 
-# ---- as a web page ---------------------------------------------------------------------------------------------------
+# ---- as a web page -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
@@ -188,7 +204,10 @@ def small_notebook():
     note = nbformat.v4.new_output(
         "display_data",
         {
-            "text/html": "<div class=tm-note><details><summary>In words and numbers</summary><p>two bars, 0.88 and 0.12</p><pre>weights 0.88 0.12</pre></details></div>"
+            "text/html": (
+                "<div class=tm-note><details><summary>In words and numbers</summary><p>two bars, 0.88 and"
+                " 0.12</p><pre>weights 0.88 0.12</pre></details></div>"
+            )
         },
     )
     return nbformat.v4.new_notebook(
@@ -278,11 +297,16 @@ def test_missing_numbers_are_noticed(spoil):
     assert list(faults_of_numbers(notebook))
 
 
-# ---- in a browser ----------------------------------------------------------------------------------------------------
+# ---- in a browser ------------------------------------------------------------------------------------------
 
 LEARNER = {
-    "explorer": "from helpers.explorers import HeadExplorer\nprint('before')\nHeadExplorer(('the', 'cat', 'ran'))",
-    "choice": "from helpers.questions.predictions import Prediction\nPrediction('90 choice', 'Which of the two?', ['this one', 'that one'])",
+    "explorer": (
+        "from helpers.explorers import HeadExplorer\nprint('before')\nHeadExplorer(('the', 'cat', 'ran'))"
+    ),
+    "choice": (
+        "from helpers.questions.predictions import Prediction\nPrediction('90 choice', 'Which of the two?',"
+        " ['this one', 'that one'])"
+    ),
     "number": "Prediction('90 number', 'How many of them?')",
 }
 QUESTIONS = (
@@ -392,7 +416,7 @@ def test_a_notebook_opened_again_shows_picture_numbers_and_questions(lab, browse
             "click"
         )  # without a kernel a dialog lies over the page
         said = visible_text(page)
-        assert "1,048,576 parameters" in said and "cat looks most at the (1.00)" in said
+        assert "1,048,576 parameters" in said and "cat attends most to the (1.00)" in said
     finally:
         page.close()
 

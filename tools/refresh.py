@@ -85,8 +85,9 @@ def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         }
     )
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        tags, folded = cell.metadata.get("tags"), cell.metadata.get("jupyter", {}).get("source_hidden")
+        kept = {"tags": tags} if tags else {}
+        cell.metadata = nbformat.from_dict(kept | ({"jupyter": {"source_hidden": True}} if folded else {}))
         if cell.cell_type == "code":
             cell.outputs = _together(cell.outputs)
             for output in cell.outputs:
@@ -100,7 +101,7 @@ def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def _together(outputs):
-    """One stdout and one stderr a cell, each where its first part came: how a text is cut into parts varies."""
+    """One stdout and one stderr a cell, each where its first part came: how a text is cut varies."""
     kept, streams = [], {}
     for output in outputs:
         if output.output_type == "stream" and output.name in streams:
@@ -113,7 +114,7 @@ def _together(outputs):
 
 
 def without_pictures(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The same notebook with every picture left out: the bytes of a PNG depend on the machine that drew it."""
+    """The same notebook without its pictures: the bytes of a PNG depend on the machine that drew it."""
     notebook = copy.deepcopy(notebook)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import html
 import inspect
-import textwrap
 from collections.abc import Callable
 
 import ipywidgets as widgets
 
 from helpers.checks.exercises import EXERCISES, Exercise
 from helpers.checks.judge import Verdict, judge
+from helpers.checks.source import source_of
 from helpers.questions import answers_file
+from helpers.questions.answers_file import answers_to
+from helpers.widgets.accessible_controls import AccessibleControls
 from helpers.widgets.static_fallback import note, show_with_fallback
 from helpers.widgets.verdict import paragraph
 
-__all__ = ["Check", "Checked", "Text", "answers_to"]
+__all__ = ["Check", "Checked", "Text"]
 
 LONGEST = 20_000  # characters of an answer that are kept
 
@@ -42,7 +44,7 @@ class Check:
                     "exercise": self.exercise.name,
                     "kind": verdict.kind,
                     "mistake": verdict.mistake,
-                    "code": _code(answer),
+                    "code": source_of(answer)[:LONGEST],
                 },
             )
         return Checked(self, verdict, problem)
@@ -59,7 +61,7 @@ class Check:
 
     def last(self) -> Text:
         """The answer that was checked last, also after a restart."""
-        answers = [entry["code"] for entry in answers_to(self.exercise.name) if entry.get("code")]
+        answers = [answer.code for answer in answers_to(self.exercise.name) if answer.code]
         return Text(answers[-1] if answers else "No answer has been checked yet.")
 
 
@@ -93,6 +95,7 @@ class Checked(widgets.VBox):
                 shown,
                 widgets.HBox(list(self.buttons.values()), layout=widgets.Layout(flex_flow="row wrap")),
                 self.more,
+                AccessibleControls(),
             ]
         )
 
@@ -127,21 +130,8 @@ class Checked(widgets.VBox):
         )
 
 
-def answers_to(name: str) -> list[dict]:
-    """Every answer to an exercise that was checked, the first one first."""
-    return [entry for entry in answers_file.kept("answers") if entry.get("exercise") == name]
-
-
 def _tried_before(check):
-    kinds = [entry.get("kind") for entry in answers_to(check.exercise.name)]
+    kinds = [answer.kind for answer in answers_to(check.exercise.name)]
     if not kinds:
         return ""
     return f" You have {'solved this one' if 'right' in kinds else 'tried this one'} before: check_{check.exercise.name}.last() shows your last answer."
-
-
-def _code(answer):
-    """The text of a function, or nothing where Python does not know it."""
-    try:
-        return textwrap.dedent(inspect.getsource(answer))[:LONGEST]
-    except (OSError, TypeError):
-        return ""
