@@ -71,7 +71,7 @@ RIGHT: dict[str, Callable] = {
 }
 
 MISTAKES: tuple[Mistake, ...] = (
-    # who asks, who answers
+    # queries, keys and values
     Mistake(
         "queries and keys swapped",
         {"roles": lambda q, k: (k, q)},
@@ -82,7 +82,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "queries from the context",
         {"sources": lambda x, context: (context, context, context)},
-        "The queries are made from the context. They come from x, which asks ({n_queries} words); only keys"
+        "The queries are made from the context. They come from x ({n_queries} words); only keys"
         " and values come from the context ({n_keys} words).",
     ),
     Mistake(
@@ -94,8 +94,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "x and context swapped",
         {"sources": lambda x, context: (context, x, x)},
-        "x and context have changed places: the output should have {n_queries} rows, one for each word of x,"
-        " which asks.",
+        "x and context are swapped: the output should have {n_queries} rows, one for each word of x.",
     ),
     Mistake(
         "values from x",
@@ -112,14 +111,14 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "values from W_K",
         {"matrices": lambda w_q, w_k, w_v: (w_q, w_k, w_k)},
-        "The values are made with W_K. What is compared (keys) and what is handed over (values) differ: use"
+        "The values are made with W_K. What is compared (keys) and what is passed on (values) differ: use"
         " W_V, which gives {d_v} numbers.",
         "yflyzhang/AnnotatedTransformer#1",
     ),
     Mistake(
         "W_Q and W_K swapped",
         {"matrices": lambda w_q, w_k, w_v: (w_k, w_q, w_v)},
-        "W_Q and W_K have changed places: your queries are keys, and your keys are queries.",
+        "W_Q and W_K are swapped: your queries are keys, and your keys are queries.",
     ),
     Mistake(
         "no W_V",
@@ -209,7 +208,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "divided by d_k",
         {"scale": lambda scores, sizes: scores / sizes["d_k"]},
-        "The scores are divided by d_k = {d_k}. The root is missing: √{d_k} = {root_d_k:.2f}.",
+        "The scores are divided by d_k = {d_k}. The square root is missing: √{d_k} = {root_d_k:.2f}.",
         "delzac/cntkx#10",
     ),
     Mistake(
@@ -227,14 +226,14 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "always divided by 8",
         {"scale": lambda scores, sizes: scores / 8},
-        "The scores are divided by 8, whatever the size. 8 is the root of 64; here d_k is {d_k}, and its root"
-        " is {root_d_k:.2f}.",
+        "The scores are divided by 8, whatever the size. 8 is the square root of 64; here d_k is {d_k}, and"
+        " its square root is {root_d_k:.2f}.",
     ),
     Mistake(
         "divided by the root of all columns",
         {"scale": lambda scores, sizes: scores / math.sqrt(sizes["columns"])},
-        "The scores are divided by the root of all {n_heads} · {d_k} columns. A head's score is a sum of d_k"
-        " = {d_k} products, so the divisor is √{d_k}.",
+        "The scores are divided by the square root of all {n_heads} · {d_k} columns. A head's score is a sum"
+        " of d_k = {d_k} products, so the divisor is √{d_k}.",
     ),
     Mistake(
         "multiplied by √d_k",
@@ -251,8 +250,8 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "divided by √n_keys",
         {"scale": lambda scores, sizes: scores / math.sqrt(sizes["n_keys"])},
-        "The scores are divided by the root of the number of keys, √{n_keys}. What counts is the length of a"
-        " key, d_k = {d_k}.",
+        "The scores are divided by the square root of the number of keys, √{n_keys}. What counts is the"
+        " length of a key, d_k = {d_k}.",
     ),
     Mistake(
         "divided by √d_v",

@@ -1,4 +1,5 @@
-"""Why an answer stopped with an error: told from the values and shapes in its line, not from the error's text alone."""
+"""Why an answer stopped with an error: told from the values and shapes in its line, not from the error's
+text alone."""
 
 from __future__ import annotations
 
@@ -16,25 +17,70 @@ __all__ = ["raised", "reason"]
 
 # What PyTorch, TensorFlow and Keras call a thing, and what NumPy calls it.
 _ATTRIBUTES = {
-    "view": "x.reshape(…)", "masked_fill": "np.where(mask, x, −np.inf)", "masked_fill_": "np.where(mask, x, −np.inf)",
-    "permute": "x.transpose(…)", "size": "x.shape", "unsqueeze": "x[:, None]", "softmax": "softmax(x)",
-    "t": "x.T", "contiguous": "np.ascontiguousarray(x), which you don't need here", "cat": "np.concatenate",
-    "matmul": "x @ y", "mm": "x @ y", "bmm": "x @ y", "exp": "np.exp(x)", "sqrt": "np.sqrt(x)", "chunk": "np.split",
-    "expand": "np.broadcast_to", "dim": "x.ndim", "float": "x.astype(float)", "numpy": "x itself", "detach": "x itself",
-    "abs": "np.abs(x)", "log": "np.log(x)", "pow": "x ** 2", "norm": "np.linalg.norm(x)", "unbind": "list(x)",
-    "index_select": "x[:, columns]", "narrow": "x[:, start:stop]", "append": "np.append(x, …), or a list",
-    "concat": "np.concatenate", "concatenate": "np.concatenate", "stack": "np.stack", "T_": "x.T", "mT": "x.swapaxes(-1, -2)",
-    "relu": "np.maximum(x, 0)", "clamp": "np.clip(x, …)", "reduce_sum": "x.sum(axis=…)", "tensor": "np.array",
-    "cast": "x.astype(…)", "logical_not": "~mask", "bool": "x.astype(bool)", "type": "x.dtype", "flip": "np.flip(x, …)",
-    "repeat_interleave": "np.repeat", "scatter_": "an assignment such as x[i] = …", "item_": "x.item()",
-    "split_heads": "reshape, then swapaxes", "length": "len(x)", "maximum": "x.max(axis=…)", "multiply": "x * y",
-}  # fmt: skip
+    "view": "x.reshape(…)",
+    "masked_fill": "np.where(mask, x, −np.inf)",
+    "masked_fill_": "np.where(mask, x, −np.inf)",
+    "permute": "x.transpose(…)",
+    "size": "x.shape",
+    "unsqueeze": "x[:, None]",
+    "softmax": "softmax(x)",
+    "t": "x.T",
+    "contiguous": "np.ascontiguousarray(x), which you don't need here",
+    "cat": "np.concatenate",
+    "matmul": "x @ y",
+    "mm": "x @ y",
+    "bmm": "x @ y",
+    "exp": "np.exp(x)",
+    "sqrt": "np.sqrt(x)",
+    "chunk": "np.split",
+    "expand": "np.broadcast_to",
+    "dim": "x.ndim",
+    "float": "x.astype(float)",
+    "numpy": "x itself",
+    "detach": "x itself",
+    "abs": "np.abs(x)",
+    "log": "np.log(x)",
+    "pow": "x ** 2",
+    "norm": "np.linalg.norm(x)",
+    "unbind": "list(x)",
+    "index_select": "x[:, columns]",
+    "narrow": "x[:, start:stop]",
+    "append": "np.append(x, …), or a list",
+    "concat": "np.concatenate",
+    "concatenate": "np.concatenate",
+    "stack": "np.stack",
+    "T_": "x.T",
+    "mT": "x.swapaxes(-1, -2)",
+    "relu": "np.maximum(x, 0)",
+    "clamp": "np.clip(x, …)",
+    "reduce_sum": "x.sum(axis=…)",
+    "tensor": "np.array",
+    "cast": "x.astype(…)",
+    "logical_not": "~mask",
+    "bool": "x.astype(bool)",
+    "type": "x.dtype",
+    "flip": "np.flip(x, …)",
+    "repeat_interleave": "np.repeat",
+    "scatter_": "an assignment such as x[i] = …",
+    "item_": "x.item()",
+    "split_heads": "reshape, then swapaxes",
+    "length": "len(x)",
+    "maximum": "x.max(axis=…)",
+    "multiply": "x * y",
+}
 _MODULES = {
-    "softmax": "NumPy has no softmax: call the course's softmax(scores), or write np.exp and divide by the sum",
-    "cat": "NumPy calls it np.concatenate", "concat": "NumPy calls it np.concatenate", "bmm": "NumPy writes it x @ y",
-    "mm": "NumPy writes it x @ y", "masked_fill": "NumPy writes it np.where(mask, x, −np.inf)",
-    "tensor": "NumPy calls it np.array", "norm": "NumPy calls it np.linalg.norm", "batch_matmul": "NumPy writes it x @ y",
-}  # fmt: skip
+    "softmax": (
+        "NumPy has no softmax: call the course's softmax(scores), or write np.exp and divide by the sum"
+    ),
+    "cat": "NumPy calls it np.concatenate",
+    "concat": "NumPy calls it np.concatenate",
+    "bmm": "NumPy writes it x @ y",
+    "mm": "NumPy writes it x @ y",
+    "masked_fill": "NumPy writes it np.where(mask, x, −np.inf)",
+    "tensor": "NumPy calls it np.array",
+    "norm": "NumPy calls it np.linalg.norm",
+    "batch_matmul": "NumPy writes it x @ y",
+}
 _KEYWORDS = {
     "dim": "axis",
     "keepdim": "keepdims",
@@ -123,9 +169,10 @@ def _attribute(failure):
             if word
             else f"A NumPy array has nothing called {name}."
         )
-    what = {"NoneType": "None, so a step before it returned nothing", "list": "a list: make it np.array(…) first",
-            "tuple": "a tuple: take one of its parts first", "function": "a function: call it, with brackets",
-            "int": "a whole number", "float": "one number"}.get(kind, f"a {kind}")  # fmt: skip
+    what = {"NoneType": "None, so a step before it returned nothing", 
+            "list": "a list: make it np.array(…) first", "tuple": "a tuple: take one of its parts first",
+            "function": "a function: call it, with brackets", "int": "a whole number",
+            "float": "one number"}.get(kind, f"a {kind}")  # fmt: skip
     return f".{name} is asked of {what}."
 
 
@@ -149,7 +196,11 @@ def _operation(failure):
         if isinstance(node, ast.Subscript):
             array = _value(node.value, failure.values)
             if isinstance(array, np.ndarray) and failure.kind == "IndexError":
-                return f"`{ast.unparse(node)}` looks for a position that doesn't exist: {ast.unparse(node.value)} has the shape {array.shape}, and positions are counted from 0."
+                return (
+                    f"`{ast.unparse(node)}` looks for a position that doesn't exist:"
+                    f" {ast.unparse(node.value)} has the shape {array.shape}, and positions are counted"
+                    " from 0."
+                )
     return ""
 
 
@@ -163,11 +214,20 @@ def _binary(node, left, right):
     m, n = np.shape(left), np.shape(right)
     if isinstance(node.op, ast.MatMult):
         if not m or not n:
-            return f"`{ast.unparse(node)}`: a matrix product needs two arrays, and one of these is a single number. Multiply with *."
+            return (
+                f"`{ast.unparse(node)}`: a matrix product needs two arrays, and one of these is a single"
+                " number. Multiply with *."
+            )
         inner = n[-2] if len(n) > 1 else n[-1]
         if m[-1] == inner:
-            return f"`{ast.unparse(node)}` multiplies {m} by {n}: the axes before the last two, {m[:-2]} and {n[:-2]}, don't fit each other."
-        said = f"`{ast.unparse(node)}` multiplies {m} by {n}: the {m[-1]} numbers in a row of {a} would have to meet {inner} rows of {b}."
+            return (
+                f"`{ast.unparse(node)}` multiplies {m} by {n}: the axes before the last two, {m[:-2]} and"
+                f" {n[:-2]}, don't fit each other."
+            )
+        said = (
+            f"`{ast.unparse(node)}` multiplies {m} by {n}: the {m[-1]} numbers in a row of {a} would have to"
+            f" meet {inner} rows of {b}."
+        )
         if len(n) > 1 and m[-1] == n[-1]:
             fits = f"{b}.T" if len(n) == 2 else f"{b}.swapaxes(-1, -2)"
             return f"{said} It fits with the last two axes of {b} swapped: {fits}."
@@ -178,10 +238,16 @@ def _binary(node, left, right):
     at = next((i for i, (p, q) in enumerate(zip(*padded)) if p != q and 1 not in (p, q)), None)
     if at is None:
         return ""
-    said = f"`{ast.unparse(node)}` puts {m} and {n} together number by number, and {padded[0][at]} doesn't fit {padded[1][at]}."
+    said = (
+        f"`{ast.unparse(node)}` puts {m} and {n} together number by number, and {padded[0][at]} doesn't fit"
+        f" {padded[1][at]}."
+    )
     lost = len(n) == len(m) - 1 and n == m[:-1]
     if lost and re.search(r"\b(sum|max|mean|amax|min|norm)\b", b + a) or lost:
-        return f"{said} One number for each row needs the shape {(*n, 1)}: keepdims=True keeps that axis, or write [..., None]."
+        return (
+            f"{said} One number for each row needs the shape {(*n, 1)}: keepdims=True keeps that axis, or"
+            " write [..., None]."
+        )
     return said
 
 
@@ -191,13 +257,19 @@ def _method(node, failure):
     text = ast.unparse(node)
     if isinstance(array, np.ndarray):
         if name in ("reshape", "view", "resize") and "reshape" in failure.message:
-            return f"`{text}`: {ast.unparse(node.func.value)} has the shape {array.shape}, which is {array.size} numbers, and they don't fill the new shape."
+            return (
+                f"`{text}`: {ast.unparse(node.func.value)} has the shape {array.shape}, which is {array.size}"
+                " numbers, and they don't fill the new shape."
+            )
         if (
             failure.kind in ("AxisError", "ValueError", "IndexError")
             and "axis" in failure.message
             or "axes" in failure.message
         ):
-            return f"`{text}`: {ast.unparse(node.func.value)} has {array.ndim} axes, {array.shape}, numbered 0 to {array.ndim - 1}; one that you name isn't among them, or isn't named once."
+            return (
+                f"`{text}`: {ast.unparse(node.func.value)} has {array.ndim} axes, {array.shape}, numbered 0"
+                f" to {array.ndim - 1}; one that you name isn't among them, or isn't named once."
+            )
     shapes = [
         f"{ast.unparse(x)} {np.shape(v)}"
         for x in node.args
@@ -214,7 +286,10 @@ def _simple(failure):
     if failure.kind == "IndexError" and "too many indices" in failure.message:
         return "There are more indices between the brackets than the array has axes."
     if failure.kind == "IndexError":
-        return "A position is asked for that doesn't exist: positions are counted from 0, so the last is the length minus 1."
+        return (
+            "A position is asked for that doesn't exist: positions are counted from 0, so the last is the"
+            " length minus 1."
+        )
     if failure.kind == "ValueError" and "unpack" in failure.message:
         return "The line takes a value apart into a number of names that isn't the number of its parts."
     if failure.kind == "TypeError" and "missing" in failure.message:
@@ -224,7 +299,10 @@ def _simple(failure):
     if failure.kind == "ZeroDivisionError":
         return "Something is divided by 0."
     if failure.kind == "ValueError" and "NaN" in failure.message:
-        return "NaN was made before softmax: 0 times infinity is NaN. To hide a score, write np.where(mask, scores, -np.inf)."
+        return (
+            "NaN was made before softmax: 0 times infinity is NaN. To hide a score, write np.where(mask,"
+            " scores, -np.inf)."
+        )
     if failure.kind == "TypeError" and ("integer" in failure.message or "float" in failure.message):
         return (
             "A float stands where a whole number is needed, as in a shape or a position: use // instead of /."
@@ -233,7 +311,8 @@ def _simple(failure):
 
 
 def _value(node: ast.expr, values: dict):
-    """What a part of the line gives, or None where it fails. Only names, operations and NumPy's own calls are tried."""
+    """What a part of the line gives, or None where it fails. Only names, operations and NumPy's own calls
+    are tried."""
     for inside in ast.walk(node):
         if isinstance(
             inside, (ast.Lambda, ast.NamedExpr, ast.Await, ast.Yield, ast.ListComp, ast.GeneratorExp)

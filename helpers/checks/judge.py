@@ -1,7 +1,8 @@
 """Run an answer, compare it with the right one, and say what is wrong with it.
 
 A diagnosis comes in layers, and the first that can speak does: a mistake that is known by name, alone or with
-another; what the answer *does* (probes), or the step at which it leaves the right way (its own lines, run part by
+another; what the answer *does* (probes), or the step at which it leaves the right way (its own lines, run
+part by
 part); and last the first number that differs. A cause is told only if it explains every case that was run.
 """
 
@@ -25,8 +26,8 @@ __all__ = ["SECONDS", "Verdict", "judge", "occurring"]
 
 RIGHT = "Right, on every input that was tried."
 _NOTHING = {
-    "RESUME", "COPY_FREE_VARS", "LOAD_CONST", "LOAD_SMALL_INT", "RETURN_VALUE", "RETURN_CONST", "NOP", "POP_TOP",
-    "EXTENDED_ARG", "NOT_TAKEN",
+    "RESUME", "COPY_FREE_VARS", "LOAD_CONST", "LOAD_SMALL_INT", "RETURN_VALUE", "RETURN_CONST", "NOP",
+    "POP_TOP", "EXTENDED_ARG", "NOT_TAKEN",
 }  # fmt: skip
 
 
@@ -37,7 +38,8 @@ class Verdict:
     kind:    "open", "right", or "wrong"
     text:    what to tell the learner
     mistake: the name of the known mistake, or "" (several, joined by "or", where they give the same numbers)
-    cause:   which layer spoke: "named", "narrowed" (a probe or an intermediate result told the cause), "located",
+    cause:   which layer spoke: "named", "narrowed" (a probe or an intermediate result told the cause),
+             "located",
              "error", or "" where nothing is wrong
     """
 
@@ -77,14 +79,18 @@ def judge(exercise: Exercise, answer: Callable, seconds: float = SECONDS) -> Ver
 def _judge(exercise, answer, cases, outcomes) -> Verdict:
     first, last = outcomes[0], outcomes[-1]
     if isinstance(last, Failure) and last.kind == "TookTooLong":
-        took = f"Your function was stopped after {last.seconds:.0f} seconds."
-        return Verdict("wrong", f"{took} Does a loop in it never end?", cause="error")
+        took = f"{last.seconds:.1f}".removesuffix(".0")
+        said = f"Your function was stopped after {took} seconds. Does a loop in it never end?"
+        return Verdict("wrong", said, cause="error")
     if isinstance(first, Result) and first.value is None:
         if _is_empty(answer):
             return Verdict(
                 "open", "Still open. Write your lines in place of the three dots, and run the cell again."
             )
-        said = f"Your function returns None. Is there a line that begins with return? Expected: {exercise.returns}."
+        said = (
+            "Your function returns None. Is there a line that begins with return? Expected:"
+            f" {exercise.returns}."
+        )
         return Verdict("wrong", said, cause="narrowed")
     if exercise.problem:
         return _judge_by_property(exercise, cases, outcomes)
@@ -92,13 +98,13 @@ def _judge(exercise, answer, cases, outcomes) -> Verdict:
     if all(own.same_as(other) for own, other in zip(outcomes, right)):
         if changed := next((own.changed for own in outcomes if own.changed), ""):
             said = (
-                f"The result is right, but your function changes its argument {changed} in place, and whoever called"
-                " it finds other numbers there. Work on a new array: write a = a / 2, not a /= 2."
+                f"The result is right, but your function changes its argument {changed} in place, and whoever"
+                " called it finds other numbers there. Work on a new array: write a = a / 2, not a /= 2."
             )
             return Verdict("wrong", said, "changed in place", "named")
         return Verdict("right", RIGHT)
     if failed := [(each, case) for each, case in zip(outcomes, cases) if isinstance(each, Failure)]:
-        return _stopped(failed, len(cases))
+        return _stopped(exercise, cases, outcomes, failed)
     if named := _named(exercise, cases, outcomes):
         return _with_name(named, cases, outcomes, right)
     return _unknown(exercise, answer, cases, outcomes, right)
@@ -107,7 +113,7 @@ def _judge(exercise, answer, cases, outcomes) -> Verdict:
 def _judge_by_property(exercise, cases, outcomes) -> Verdict:
     for case, own in zip(cases, outcomes):
         if isinstance(own, Failure):
-            return _stopped([(own, case)], len(cases))
+            return _stopped(exercise, cases, outcomes, [(own, case)])
         if own.value is None or isinstance(own.value, str):
             said = f"{own.value or 'Your function returns None.'} Expected: {exercise.returns}."
             return Verdict("wrong", said, cause="narrowed")
@@ -140,7 +146,8 @@ def _named(exercise, cases, outcomes) -> list[Wrong]:
 
 
 def _matching(wrongs, cases, outcomes) -> list[Wrong]:
-    """Those wrong answers that do on every case what was done, with numbers to show it: NaN alone shows nothing."""
+    """Those wrong answers that do on every case what was done, with numbers to show it: NaN alone shows
+    nothing."""
     if not any(_numbers_in(own) for own in outcomes):
         return []
     return [w for w in wrongs if all(own.same_as(call(w.answer, c)) for c, own in zip(cases, outcomes))]
@@ -206,7 +213,10 @@ def _several(outcomes, right, cases) -> str:
         if ok and len(wrong) < count:
             more = next((f" {text}" for text in relations.values() if text), "")
             numbers = " and ".join(str(k + 1) for k in ok)
-            return f"Of what you return, number {numbers} {'is' if len(ok) == 1 else 'are'} right. Number {wrong[0] + 1} isn't.{more}"
+            return (
+                f"Of what you return, number {numbers} {'is' if len(ok) == 1 else 'are'} right. Number"
+                f" {wrong[0] + 1} isn't.{more}"
+            )
         return ""
     if not all(isinstance(value, tuple) for value in own):
         return ""
@@ -240,17 +250,24 @@ def _difference(own, other, returns=""):
     return described(own, other, returns) + also
 
 
-def _stopped(failed, n_cases) -> Verdict:
-    failures, cases = zip(*failed)
-    said = f"Your function stops with an error {raised(failures[0], cases[0])}"
-    some = (
-        ""
-        if len(failures) == n_cases
-        else f"\nThat's {len(failures)} of the {n_cases} inputs that were tried."
-    )
-    if why := reason(failures, cases):
-        return Verdict("wrong", f"Not right yet. {why}\n{said}{some}", cause="narrowed")
-    return Verdict("wrong", said + some, cause="error")
+def _stopped(exercise, cases, outcomes, failed) -> Verdict:
+    """An error: the reason comes from the values and shapes in its line.
+
+    Known mistakes that end in the very same errors are noted and not told: others end in them too.
+    """
+    failures, at = zip(*failed)
+    known = exercise.known() if len(outcomes) == len(cases) else []
+    mistake = " or ".join(wrong.name for wrong in known if _ends_like(wrong, cases, outcomes))
+    said = f"Your function stops with an error {raised(failures[0], at[0])}"
+    if len(failures) < len(cases):
+        said += f"\nThat's {len(failures)} of the {len(cases)} inputs that were tried."
+    if why := reason(failures, at):
+        return Verdict("wrong", f"Not right yet. {why}\n{said}", mistake, "narrowed")
+    return Verdict("wrong", said, mistake, "error")
+
+
+def _ends_like(wrong, cases, outcomes) -> bool:
+    return all(own.ends_like(call(wrong.answer, case)) for case, own in zip(cases, outcomes))
 
 
 def _shapes(case: Case) -> str:
@@ -274,7 +291,10 @@ def _wrong_arguments(answer, names: Sequence[str]) -> str:
     except TypeError:
         takes = inspect.signature(answer)
         plural = "s" * (len(names) > 1)
-        return f"Your function should take {len(names)} argument{plural} ({', '.join(names)}), and takes {takes}."
+        return (
+            f"Your function should take {len(names)} argument{plural} ({', '.join(names)}), and takes"
+            f" {takes}."
+        )
     except ValueError:  # some built-in functions do not say
         pass
     return ""

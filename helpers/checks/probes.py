@@ -43,7 +43,10 @@ def _ignored(exercise: Exercise, answer: Callable, cases: Sequence[Case]) -> str
             unused.append(name)
     if not unused:
         return ""
-    return f"Your result doesn't depend on {' and '.join(unused)}: it stays the same when {'it changes' if len(unused) == 1 else 'they change'}."
+    return (
+        f"Your result doesn't depend on {' and '.join(unused)}: it stays the same when"
+        f" {'it changes' if len(unused) == 1 else 'they change'}."
+    )
 
 
 def _plays_no_part(name: str, exercise: Exercise, answer: Callable, case: Case) -> bool:
@@ -79,8 +82,8 @@ def _other_rows(exercise: Exercise, answer: Callable, cases: Sequence[Case]) -> 
         if before.ndim < 1 or close(before[0], after[0]) or not close(should[0][0], should[1][0]):
             return ""
     return (
-        f"Row 0 of your result changes when only other rows of {name} change. Each row is worked out on its own:"
-        " a sum, a mean or a maximum runs over the whole table, or along the wrong axis."
+        f"Row 0 of your result changes when only other rows of {name} change. Each row is worked out on its"
+        " own: a sum, a mean or a maximum runs over the whole table, or along the wrong axis."
     )
 
 
@@ -103,7 +106,10 @@ def _weights(exercise: Exercise, answer: Callable) -> str:
         own = value if heads == 1 else value.reshape(right.shape[1], heads, -1).swapaxes(0, 1)
         found.append((own, right, mask, sizes))
     if heads > 1 and all(close(own, right) for own, right, *_ in found):
-        return "Your heads' weights are the right ones, so the slip comes after: where the heads meet the values, are merged, or meet W_O."
+        return (
+            "Your heads' weights are the right ones, so the slip comes after: where the heads meet the"
+            " values, are merged, or meet W_O."
+        )
     if all(close(own, right) for own, right, *_ in found):
         return "Your weights are the right ones, so the slip comes after softmax, where they meet the values."
     for tell in (_hidden, _sums, _uniform, _hard, _logits):
@@ -122,10 +128,16 @@ def _hidden(own, right, mask, sizes):
     )
     if len(leaks) and len(lost):
         i, j = leaks[0]
-        return f"Key {j} is hidden from query {i} and still gets the weight {number(own[i, j])}, and keys that may be attended to get 0: is the mask the wrong way round?"
+        return (
+            f"Key {j} is hidden from query {i} and still gets the weight {number(own[i, j])}, and keys that"
+            " may be attended to get 0: is the mask the wrong way round?"
+        )
     if len(leaks):
         i, j = leaks[0]
-        return f"Key {j} is hidden from query {i} and still gets the weight {number(own[i, j])}. The mask has to make its score −∞, before softmax."
+        return (
+            f"Key {j} is hidden from query {i} and still gets the weight {number(own[i, j])}. The mask has to"
+            " make its score −∞, before softmax."
+        )
     if len(lost):
         i, j = lost[0]
         return f"Query {i} may attend to key {j}, and its weight is 0: more is hidden than the mask says."
@@ -140,9 +152,15 @@ def _sums(own, right, mask, sizes):
         return ""
     at = np.unravel_index(np.abs(sums - wanted).argmax(), sums.shape)
     if np.allclose(own.sum(-2), 1):
-        return "The columns of your weights sum to 1, and the rows should: a row belongs to one query, so softmax runs along it (axis=-1)."
+        return (
+            "The columns of your weights sum to 1, and the rows should: a row belongs to one query, so"
+            " softmax runs along it (axis=-1)."
+        )
     head = f"head {at[0]}, " if own.ndim == 3 else ""
-    return f"The weights in {head}row {at[-1]} sum to {number(sums[at])}; they should sum to {number(wanted[at])}. Read off with values that are the identity."
+    return (
+        f"The weights in {head}row {at[-1]} sum to {number(sums[at])}; they should sum to"
+        f" {number(wanted[at])}. Read off with values that are the identity."
+    )
 
 
 def _uniform(own, right, mask, sizes):
@@ -178,7 +196,10 @@ def _logits(own, right, mask, sizes):
     )
     what = f", which is {same}" if same else ""
     if math.isclose(divisor, 1, rel_tol=1e-5):
-        return f"Your logits are {number(factor)} × the right ones: they aren't divided by √d_k = {number(root)}."
+        return (
+            f"Your logits are {number(factor)} × the right ones: they aren't divided by √d_k ="
+            f" {number(root)}."
+        )
     verb = (
         f"you divide by {number(divisor)}{what}" if divisor > 1 else f"you multiply by {number(1 / divisor)}"
     )

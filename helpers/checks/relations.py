@@ -17,7 +17,8 @@ Arrays = Sequence[np.ndarray]
 
 
 def related(own: Arrays, right: Arrays, cases: Sequence[Case]) -> str:
-    """The first relation between own results and the right ones that holds in every case, in a sentence, or "".
+    """The first relation between own results and the right ones that holds in every case, in a sentence, or
+    "".
 
     own, right: an array each case; a case in which the two agree contradicts nothing
     """
@@ -26,7 +27,8 @@ def related(own: Arrays, right: Arrays, cases: Sequence[Case]) -> str:
     differ = [k for k, (a, b) in enumerate(zip(own, right)) if not close(a, b)]
     if not differ:
         return ""
-    own, right, cases = ([each[k] for k in differ] for each in (own, right, cases))
+    cases = [cases[k] for k in differ]
+    own, right = ([each[k] for k in differ] for each in (own, right))
     own, right = ([x * 1.0 if x.dtype == bool else x for x in each] for each in (own, right))
     for relation in _SHAPES if any(a.shape != b.shape for a, b in zip(own, right)) else _NUMBERS:
         with np.errstate(all="ignore"):
@@ -90,7 +92,10 @@ def _part_of_it(own, right, cases):
         return same and close(a[tuple(slice(n) for n in b.shape)], b)
 
     if _all(starts, own, right):
-        return f"Your result starts with the right numbers and then goes on: {own[0].shape} instead of {right[0].shape}."
+        return (
+            f"Your result starts with the right numbers and then goes on: {own[0].shape} instead of"
+            f" {right[0].shape}."
+        )
     if _all(lambda a, b: starts(b, a) and a.size, own, right):
         return f"What's there is right, but numbers are missing: {own[0].shape} instead of {right[0].shape}."
     return ""
@@ -102,7 +107,10 @@ def _named_shape(own, right, cases):
     wanted = [shape_in_words(b.shape, case) for b, case in zip(right, cases)]
     if not names[0] or len({*names}) > 1 or len({*wanted}) > 1 or names[0] == wanted[0] or not wanted[0]:
         return ""
-    return f"Your result has the shape {names[0]} = {own[0].shape}, and it should have {wanted[0]} = {right[0].shape}."
+    return (
+        f"Your result has the shape {names[0]} = {own[0].shape}, and it should have {wanted[0]} ="
+        f" {right[0].shape}."
+    )
 
 
 _MEANING = ("n_queries", "n_keys", "n", "n_heads", "d_k", "d_v", "d_model")
@@ -183,7 +191,10 @@ def _offset(own, right, cases):
     for k, name in enumerate(cases[0].arguments):
         given = [list(case.arguments.values())[k] for case in cases]
         if _all(lambda s, g: isinstance(g, np.ndarray) and g.shape == s.shape and close(s, g), shifts, given):
-            return f"The difference between your result and the right one is exactly {name}: it was added at the end."
+            return (
+                f"The difference between your result and the right one is exactly {name}: it was added at the"
+                " end."
+            )
         if _all(
             lambda s, g: isinstance(g, np.ndarray) and g.shape == s.shape and close(-s, g), shifts, given
         ):
@@ -207,7 +218,10 @@ def _order(own, right, cases):
     if _all(lambda a, b: b.ndim == 2 and len(b) == b.shape[1] and close(a.T, b), own, right):
         return "These are the right numbers, transposed."
     if _all(lambda a, b: a.size > 1 and np.allclose(np.sort(a, None), np.sort(b, None)), own, right):
-        return "All the right numbers are there, in other positions: they were put into another order on the way."
+        return (
+            "All the right numbers are there, in other positions: they were put into another order on the"
+            " way."
+        )
     return ""
 
 
@@ -224,11 +238,15 @@ def _rounded(own, right, cases):
 
 def _function_of(own, right, cases):
     for text, of in (
-        ("the square of the right one", np.square), ("the square root of the right one", np.sqrt),
-        ("the logarithm of the right one", np.log), ("e to the power of the right one", np.exp),
-        ("1 divided by the right one", lambda b: 1 / b), ("the size of the right one, without its sign", np.abs),
-        ("1 minus the right one", lambda b: 1 - b), ("the right one, with what's negative set to 0", lambda b: np.maximum(b, 0)),
-    ):  # fmt: skip
+        ("the square of the right one", np.square),
+        ("the square root of the right one", np.sqrt),
+        ("the logarithm of the right one", np.log),
+        ("e to the power of the right one", np.exp),
+        ("1 divided by the right one", lambda b: 1 / b),
+        ("the size of the right one, without its sign", np.abs),
+        ("1 minus the right one", lambda b: 1 - b),
+        ("the right one, with what's negative set to 0", lambda b: np.maximum(b, 0)),
+    ):
         if _all(lambda a, b: close(a, np.asarray(of(b))), own, right):
             return f"Every number is {text}."
     for text, of in (
@@ -257,16 +275,19 @@ def _an_argument(own, right, cases):
 
 
 def _not_finite(own, right, cases):
-    """NaN or infinity, in rows that hold large numbers, while all else is right."""
+    """NaN or infinity in some numbers, while the others are right."""
     bad = [~np.isfinite(a) for a in own]
-    if not all(b.any() for b in bad) or any(~np.isfinite(b).all() for b in right):
+    if not all(b.any() and not b.all() for b in bad) or any(~np.isfinite(b).all() for b in right):
         return ""
-    if all(np.allclose(a[~b], r[~b], rtol=1e-5, atol=1e-6) for a, b, r in zip(own, bad, right)):
+    if not all(np.allclose(a[~b], r[~b], rtol=1e-5, atol=1e-6) for a, b, r in zip(own, bad, right)):
+        return ""
+    said = "Some of your numbers are NaN or infinity, and all others are right."
+    if all(case.sizes.get("largest", 0) > 709 for case in cases):
         return (
-            "Your result holds NaN or infinity where the scores are far apart, and is right elsewhere: exp overflows"
-            " above e^709. Subtract each row's largest score first."
+            f"{said} The scores reach {cases[0].sizes['largest']:.0f}, and exp overflows above 709: subtract"
+            " each row's largest score first."
         )
-    return ""
+    return said
 
 
 def _first_rows_only(own, right, cases):
@@ -274,7 +295,10 @@ def _first_rows_only(own, right, cases):
         return b.ndim and len(b) > 1 and close(a[0], b[0]) and not np.any(a[1:])
 
     if _all(first, own, right):
-        return "Only the first row is filled in, and it's right; the others are 0. Does return stand inside the loop?"
+        return (
+            "Only the first row is filled in, and it's right; the others are 0. Does return stand inside the"
+            " loop?"
+        )
     return ""
 
 
@@ -316,7 +340,10 @@ def number(value: float) -> str:
 def described(own: np.ndarray, right: np.ndarray, returns: str = "") -> str:
     """Where two results differ first, in digits that show it."""
     if own.shape != right.shape:
-        return f"Your result has the shape {own.shape}; expected is {right.shape}{f': {returns}' if returns else ''}."
+        return (
+            f"Your result has the shape {own.shape}; expected is"
+            f" {right.shape}{f': {returns}' if returns else ''}."
+        )
     if own.ndim == 0:
         a, b = _apart([own.item()], [right.item()])
         return f"Your result is {a[0]}; expected is {b[0]}."

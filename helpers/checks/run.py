@@ -1,4 +1,5 @@
-"""Call a learner's function safely: on copies, with a time limit, and with what it prints and raises kept in."""
+"""Call a learner's function safely: on copies, with a time limit, and with what it prints and raises kept
+in."""
 
 from __future__ import annotations
 
@@ -54,6 +55,10 @@ class Failure:
     def same_as(self, other) -> bool:
         return False
 
+    def ends_like(self, other) -> bool:
+        """Whether another call stopped with the same error. That's no proof of the same mistake."""
+        return isinstance(other, Failure) and (self.kind, self.message) == (other.kind, other.message)
+
 
 @dataclass(frozen=True)
 class Result:
@@ -66,6 +71,8 @@ class Result:
 
     def same_as(self, other) -> bool:
         return isinstance(other, Result) and close(self.value, other.value)
+
+    ends_like = same_as
 
 
 def call(function: Callable, case: Case, seconds: float | None = None) -> Result | Failure:
@@ -203,9 +210,13 @@ def _as_numbers(value):
         )
     if isinstance(value, (list, tuple)) and value:
         parts = [_as_numbers(part) for part in value]
-        shapes = {part.shape for part in parts if isinstance(part, np.ndarray)}
+        if any(isinstance(part, tuple) for part in parts):  # tuples of rows in a tuple
+            parts = [np.stack(part) if _alike(part) else part for part in parts]
         if all(isinstance(part, np.ndarray) for part in parts):
-            several = isinstance(value, tuple) and max(map(np.ndim, parts)) > 0 or len(shapes) > 1
+            shapes = {part.shape for part in parts}
+            several = max(map(np.ndim, parts)) > (0 if isinstance(value, tuple) else 1) and (
+                isinstance(value, tuple) or len(shapes) > 1
+            )
             if several and len(parts) > 1:
                 return tuple(parts)
     try:
@@ -220,6 +231,10 @@ def _as_numbers(value):
             f"Your function returns {kind_of(value)} that can't be read as a table of numbers:"
             " are its rows of different lengths, or is a number too large?"
         )
+
+
+def _alike(part) -> bool:
+    return isinstance(part, tuple) and len({each.shape for each in part}) == 1
 
 
 def close(own, other) -> bool:
@@ -264,12 +279,12 @@ def _failure(error: BaseException, function) -> Failure:
         message = " ".join(str(error).split())
     except Exception:
         message = "an error whose text can't be read"
-    code = getattr(function, "__code__", None)
-    own = [frame for frame in _frames(error) if code and frame[0].f_code.co_filename == code.co_filename]
+    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    own = [frame for frame in _frames(error) if frame[0].f_code.co_filename == file]
     if not own:
         return Failure(type(error).__name__, message)
     frame, line = own[-1]
-    source = linecache.getline(code.co_filename, line).strip()
+    source = linecache.getline(frame.f_code.co_filename, line).strip()
     return Failure(type(error).__name__, message, line, source, {**frame.f_globals, **frame.f_locals})
 
 

@@ -1,4 +1,5 @@
-"""What a right answer computes on its way, under the field's names: a diagnosis looks for these in an answer."""
+"""What a right answer computes on its way, under the field's names: a diagnosis looks for these in an
+answer."""
 
 from __future__ import annotations
 

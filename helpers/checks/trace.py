@@ -1,4 +1,5 @@
-"""Where an answer leaves the right way: its own lines are run again, part by part, and compared with the steps."""
+"""Where an answer leaves the right way: its own lines are run again, part by part, and compared with the
+steps."""
 
 from __future__ import annotations
 
@@ -51,7 +52,8 @@ def _same_step(values: Sequence, steps: Sequence[dict]) -> str:
 
 
 def _first_after(parts, at, steps, wanted):
-    """The first own part after the last right one that isn't an argument, and how it is related to a later step."""
+    """The first own part after the last right one that isn't an argument, and how it is related to a later
+    step."""
     for k in range(at + 1, len(parts[0])):
         text, own = parts[0][k][0], [each[k][1] for each in parts]
         if not all(isinstance(v, np.ndarray) and v.ndim for v in own):

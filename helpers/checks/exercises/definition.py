@@ -74,6 +74,7 @@ class Exercise:
         ]
 
     def _wrong(self, *mistakes: Mistake) -> Wrong:
+        assert self.pipeline, "only an exercise with a pipeline has the catalogue's mistakes"
         return Wrong(
             " and ".join(m.name for m in mistakes),
             partial(self.pipeline, steps_with(*mistakes)),

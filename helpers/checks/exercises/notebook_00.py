@@ -54,21 +54,25 @@ EXERCISES = (
                 "These are means: each sum was divided by {n_keys}.",
             ),
         ),
+        lesson=(
+            "Each query spreads a total weight of 1 over the keys; that's why a row, and not a column, is the"
+            " thing to sum."
+        ),
     ),
     Exercise(
         my_favourites,
         "00",
         _weights,
-        "the place of the largest weight in each row, (n_queries,)",
+        "the position of the largest weight in each row, (n_queries,)",
         (
-            "NumPy has a method that gives the place of the largest number, rather than the number.",
+            "NumPy has a method that returns the position of the largest number, rather than the number.",
             "It is argmax, and it needs an axis, as sum does.",
         ),
         own=(
             Wrong(
                 "largest weights",
                 lambda w: w.max(axis=-1),
-                "These are the largest weights. Asked for is the place where each one stands: argmax instead"
+                "These are the largest weights. What's asked for is the position of each: argmax instead"
                 " of max.",
             ),
             Wrong(
@@ -80,18 +84,22 @@ EXERCISES = (
             Wrong(
                 "one place for the table",
                 lambda w: w.argmax(),
-                "That is one place for the whole table. Each of the {n_queries} rows has one (axis=-1).",
+                "That's one position for the whole table. Each of the {n_queries} rows has one (axis=-1).",
             ),
             Wrong(
                 "counted from 1",
                 lambda w: w.argmax(axis=-1) + 1,
-                "The places are counted from 1. Python counts from 0: the first key has the place 0.",
+                "Your positions are counted from 1. Python counts from 0, so the first key has position 0.",
             ),
             Wrong(
                 "smallest weights",
                 lambda w: w.argmin(axis=-1),
-                "These are the places of the smallest weights: argmax instead of argmin.",
+                "These are the positions of the smallest weights: argmax instead of argmin.",
             ),
+        ),
+        lesson=(
+            "argmax along the last axis asks each query for its favourite key. Keep the axis in mind: it's"
+            " the keys that are chosen among."
         ),
     ),
 )

@@ -28,17 +28,17 @@ def _scale():
             {"scores": 5 * drawn(seed)(n, m), "d_k": d_k},
             sizes_of(n_queries=n, n_keys=m, d_k=d_k, d_v=d_k, d_model=d_k),
         )
-        for seed, n, m, d_k in ((7, 3, 5, 16), (8, 4, 2, 64))
+        for seed, n, m, d_k in ((7, 3, 5, 16), (8, 4, 2, 10), (9, 2, 3, 33))  # 10 and 33 are no squares
     ]
 
 
 def _scores():
     far = np.array(
-        [[1012.0, 1014.0, 1009.0], [-3.0, -1.0, -2.5], [0.0, 1010.0, -5.0]]
+        [[1012.0, 1014.0, 1009.0], [-3.0, -1.0, -2.5], [0.0, 1200.0, 0.0]]
     )  # exp of these overflows, unless the row's maximum goes first
     return [
         Case({"scores": scores}, {"n_queries": len(scores), "n_keys": scores.shape[1], "largest": 1014})
-        for scores in (2 * drawn(9)(3, 5), far)
+        for scores in (2 * drawn(9)(3, 5), far, np.array([[3, 1, 0], [0, -2, 5]]))  # and whole numbers
     ]
 
 
@@ -58,11 +58,15 @@ EXERCISES = (
         "02",
         _scale,
         "the scaled scores, the shape of scores",
-        ("For d_k = 64 the scores were divided by 8.", "8 is the root of 64: divide by np.sqrt(d_k)."),
+        ("For d_k = 64 the scores were divided by 8.", "8 is the square root of 64: divide by np.sqrt(d_k)."),
         lambda steps, scores, d_k: steps["scale"](
             scores, {"d_k": d_k, "n_keys": scores.shape[-1], "d_v": d_k, "d_model": d_k, "columns": d_k}
         ),
         steps=steps.scale,
+        lesson=(
+            "Dividing by √d_k, and not by d_k, keeps the standard deviation of random scores at 1 whatever"
+            " the size of a head."
+        ),
     ),
     Exercise(
         my_softmax,
@@ -71,7 +75,7 @@ EXERCISES = (
         "weights, the shape of scores; each row sums to 1",
         (
             (
-                "Three moves: subtract the largest score of each row, raise e to the rest, divide by the"
+                "Three moves: subtract the largest score of each row, exponentiate the rest, divide by each"
                 " row's sum."
             ),
             (
@@ -81,6 +85,10 @@ EXERCISES = (
         ),
         lambda steps, scores: steps["softmax"](scores, steps),
         steps=steps.of_softmax,
+        lesson=(
+            "Subtracting the row's maximum changes nothing in the result and keeps exp from overflowing, so a"
+            " safe softmax always does it."
+        ),
     ),
     Exercise(
         my_outputs,
@@ -92,5 +100,6 @@ EXERCISES = (
             "That is what a matrix product does: weights @ values.",
         ),
         lambda steps, weights, values: steps["mix"](weights, values),
+        lesson="A matrix product of weights and values is a weighted sum for every query at once.",
     ),
 )

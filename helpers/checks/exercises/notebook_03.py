@@ -7,7 +7,7 @@ import numpy as np
 from helpers.attention import softmax
 from helpers.checks import catalogue, steps
 from helpers.checks.exercises.definition import Case, Exercise
-from helpers.checks.exercises.inputs import attention_case, attention_cases, drawn, projection_case
+from helpers.checks.exercises.inputs import attention_case, attention_cases, drawn, projection_case, sizes_of
 
 
 def my_attention(queries, keys, values):
@@ -28,13 +28,25 @@ def my_cross_attention(x, context, w_q, w_k, w_v):
 
 
 def _masked():
-    # No row is full: turned round, it would be empty, and what comes of an empty row depends on how −∞ is
+    # No row is full: inverted, it would be empty, and what comes of an empty row depends on how −∞ is
     # written.
     looks_back, gaps = (
         np.tri(5, dtype=bool) & ~np.tri(5, k=-3, dtype=bool),
         np.array([[1, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 1]], dtype=bool),
     )
-    return [attention_case(14, 5, 5, 4, 3, looks_back), attention_case(15, 3, 4, 2, 5, gaps)]
+    return [
+        attention_case(14, 5, 5, 4, 3, looks_back),
+        attention_case(15, 3, 4, 2, 5, gaps),
+        _with_scores_of_0(),
+    ]
+
+
+def _with_scores_of_0():
+    """Whole numbers, scores of 0 that aren't hidden, and a key that is hidden from every query."""
+    queries, keys = np.array([[1, 0, 2], [0, 2, 0]]), np.array([[0, 3, 0], [2, 0, 0], [1, -1, 1], [5, 5, 5]])
+    mask = np.array([[1, 1, 1, 0], [1, 1, 0, 0]], dtype=bool)
+    arguments = {"queries": queries, "keys": keys, "values": np.array([[1, 2], [3, -1], [0, 4], [9, 9]])}
+    return Case(arguments | {"mask": mask}, sizes_of(n_queries=2, n_keys=4, d_k=3, d_v=2))
 
 
 def _cross():
@@ -45,6 +57,11 @@ def _cross():
         context = ("context", drawn(seed + 100)(n_keys, d_model))
         cases.append(Case(dict([x, context, *matrices]), {**case.sizes, "n_keys": n_keys}))
     return cases
+
+
+def _cross_attention(steps, x, context, w_q, w_k, w_v):
+    queries, keys, values = catalogue.project(steps, x, w_q, w_k, w_v, context)
+    return catalogue.attention(steps, queries, keys, values, d_model=x.shape[-1])
 
 
 EXERCISES = (
@@ -59,6 +76,7 @@ EXERCISES = (
         ),
         catalogue.attention,
         steps=steps.attention,
+        lesson="All of scaled dot-product attention is two matrix products with a softmax in between.",
     ),
     Exercise(
         my_masked_attention,
@@ -74,6 +92,10 @@ EXERCISES = (
         ),
         catalogue.attention,
         steps=steps.attention,
+        lesson=(
+            "A mask belongs on the scores, before softmax: −∞ there is a weight of 0, and the rest of the row"
+            " still sums to 1."
+        ),
     ),
     Exercise(
         my_cross_attention,
@@ -81,12 +103,14 @@ EXERCISES = (
         _cross,
         "the output, (n_queries, d_v)",
         (
-            "x asks, the context answers.",
+            "The words of x look for something in the words of the context.",
             "Queries come from x; keys and values both come from the context. The rest is as before.",
         ),
-        lambda steps, x, context, *matrices: catalogue.attention(
-            steps, *catalogue.project(steps, x, *matrices, context), d_model=x.shape[-1]
-        ),
+        _cross_attention,
         steps=steps.cross_attention,
+        lesson=(
+            "Self- and cross-attention are one formula; the only difference is where the keys and values come"
+            " from."
+        ),
     ),
 )

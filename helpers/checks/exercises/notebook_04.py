@@ -29,6 +29,7 @@ def my_merge(heads):
 def _one_head():
     cases = []
     for seed, n, d_model, n_heads, d_k, head in (
+        (18, 4, 6, 3, 2, 0),
         (18, 4, 6, 3, 2, 1),
         (19, 3, 5, 2, 4, 1),
         (20, 5, 7, 4, 3, 2),
@@ -75,6 +76,7 @@ EXERCISES = (
         ),
         catalogue.one_head,
         steps=steps.head,
+        lesson="A head is ordinary attention on its own d_k columns. Nothing in it knows of the other heads.",
     ),
     Exercise(
         my_split,
@@ -86,6 +88,10 @@ EXERCISES = (
             "Then swap the first two axes: .swapaxes(0, 1).",
         ),
         lambda steps, x, n_heads: steps["split"](x, n_heads),
+        lesson=(
+            "Cut first, then swap the axes: a reshape alone gives the right shape and deals out the wrong"
+            " numbers."
+        ),
     ),
     Exercise(
         my_merge,
@@ -97,5 +103,9 @@ EXERCISES = (
             "First .swapaxes(0, 1), which gives (n, n_heads, d_k), then reshape.",
         ),
         lambda steps, heads: steps["merge"](heads),
+        lesson=(
+            "The merge is the split backwards, and it has to copy: after the swap, a word's numbers no longer"
+            " lie side by side."
+        ),
     ),
 )

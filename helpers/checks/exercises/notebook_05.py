@@ -61,16 +61,24 @@ EXERCISES = (
         ),
         catalogue.multi_head,
         steps=steps.multi_head,
+        lesson=(
+            "Project, split, attend, merge, W_O: with the heads in front, the attention line is the same as"
+            " for one head."
+        ),
     ),
     Exercise(
         my_writes,
         "05",
         _writes,
-        "what each head writes, (n_heads, n, d_model)",
+        "what each head contributes, (n_heads, n, d_model)",
         (
             "Head i owns the rows i · d_v up to (i + 1) · d_v of W_O.",
             "Cut W_O to (n_heads, d_v, d_model); then found @ that multiplies head by head.",
         ),
         catalogue.writes,
+        lesson=(
+            "Concatenation followed by W_O is a sum of one contribution for each head, so a head can be"
+            " ablated by leaving its term out."
+        ),
     ),
 )

@@ -77,6 +77,14 @@ def _not_another_row(result, row, values):
     return ""
 
 
+def _null_cases():
+    """One of them with scores far above and below 0, where exp overflows unless the largest is subtracted."""
+    first = attention_cases()[0]
+    far = {**first.arguments, "queries": 2_000 * first.arguments["queries"]}
+    largest = (far["queries"] @ far["keys"].T).max() / math.sqrt(far["keys"].shape[-1])
+    return [*attention_cases(), Case(far, {**first.sizes, "largest": largest})]
+
+
 def _null_attention(steps, queries, keys, values):
     sizes = {
         "d_k": keys.shape[-1],
@@ -155,6 +163,10 @@ EXERCISES = (
                 "That is the sum over the heads. Divide the weights by it.",
             ),
         ),
+        lesson=(
+            "Normalised over heads, the numbers say which head attends to a key the most. They're no longer"
+            " attention weights."
+        ),
     ),
     Exercise(
         my_other_row,
@@ -173,11 +185,15 @@ EXERCISES = (
             ),
         ),
         problem=_not_another_row,
+        lesson=(
+            "Where there are more keys than numbers in a value, several rows of weights give the same output."
+            " A map alone doesn't prove what mattered."
+        ),
     ),
     Exercise(
         my_null_attention,
         "06",
-        attention_cases,
+        _null_cases,
         "the output, (n_queries, d_v)",
         (
             (
@@ -224,5 +240,9 @@ EXERCISES = (
             ),
         ),
         steps=steps.null_attention,
+        lesson=(
+            "A null token lets a head attend to nothing: it adds 1 = e^0 to the denominator and 0 to the"
+            " output."
+        ),
     ),
 )

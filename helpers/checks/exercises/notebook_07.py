@@ -65,19 +65,19 @@ EXERCISES = (
         "the gradient, the shape of scores",
         (
             "Work out softmax(scores) first. One entry of it then has to change.",
-            "The gradient is the probabilities, with 1 taken away at the index of the target.",
+            "The gradient is the probabilities, with 1 subtracted at the index of the target.",
         ),
         own=(
             Wrong(
                 "sign turned",
                 lambda s, t: np.eye(len(s))[t] - _softmax_row(s),
-                "The sign is turned: that is the direction in which the loss falls. The gradient points to"
+                "The sign is reversed: that is the direction in which the loss falls. The gradient points to"
                 " where it grows: probabilities minus 1 at the target.",
             ),
             Wrong(
                 "target left out",
                 lambda s, t: _softmax_row(s),
-                "These are the probabilities. At the index of the target 1 has to be taken away: all {n}"
+                "These are the probabilities. At the index of the target, 1 has to be subtracted: all {n}"
                 " entries then sum to 0.",
             ),
             Wrong(
@@ -89,13 +89,13 @@ EXERCISES = (
             Wrong(
                 "index taken away",
                 lambda s, t: _softmax_row(s) - t,
-                "You took {target}, the target's index, away from every probability. Take 1 away, at that"
+                "You subtracted {target}, the target's index, from every probability. Subtract 1, at that"
                 " index only.",
             ),
             Wrong(
                 "1 taken away everywhere",
                 lambda s, t: _softmax_row(s) - 1,
-                "You took 1 away from every probability. Take it away at the target's index only.",
+                "You subtracted 1 from every probability. Subtract it at the target's index only.",
             ),
             Wrong(
                 "target set to −1",
@@ -119,19 +119,23 @@ EXERCISES = (
                 "That is the loss, one number. Its gradient has one number for each of the {n} scores.",
             ),
         ),
+        lesson=(
+            "Softmax and cross-entropy together have the simplest gradient there is: probabilities minus 1 at"
+            " the target."
+        ),
     ),
     Exercise(
         my_softmax_gradient,
         "07",
         _softmax_backward,
-        "the gradient by the scores, (n_queries, n_keys)",
+        "the gradient with respect to the scores, (n_queries, n_keys)",
         (
             (
                 "Raising one score raises its own weight and lowers all others of its row: the row's mean of"
                 " d_weights plays a part."
             ),
             (
-                "The mean is weighted: (weights * d_weights).sum(axis=-1, keepdims=True). Take it from"
+                "The mean is weighted: (weights * d_weights).sum(axis=-1, keepdims=True). Subtract it from"
                 " d_weights, and multiply by the weights."
             ),
         ),
@@ -139,13 +143,13 @@ EXERCISES = (
             Wrong(
                 "mean not taken away",
                 lambda p, d: p * d,
-                "The row's mean is not taken away. As a row of weights always sums to 1, each row of your"
+                "The row's mean isn't subtracted. As a row of weights always sums to 1, each row of your"
                 " gradient should sum to 0.",
             ),
             Wrong(
                 "sign turned",
                 lambda p, d: p * ((p * d).sum(axis=-1, keepdims=True) - d),
-                "The sign is turned: the row's mean is taken from d_weights, and not the other way round.",
+                "The sign is reversed: the row's mean is taken from d_weights, and not the other way round.",
             ),
             Wrong(
                 "softmax once more",
@@ -180,16 +184,17 @@ EXERCISES = (
                 "The product with the weights is missing: a key with hardly any weight hardly reacts.",
             ),
         ),
+        lesson="What one weight of a row gains, the others lose, so each row of this gradient sums to 0.",
     ),
     Exercise(
         my_query_gradient,
         "07",
         _query_backward,
-        "the gradient by the queries, (n_queries, d_k)",
+        "the gradient with respect to the queries, (n_queries, d_k)",
         (
             (
-                "A score is the sum of query times key, divided by √d_k. By the query, its derivative is the"
-                " key, divided by √d_k."
+                "A score is the sum of query times key, divided by √d_k. With respect to the query, its"
+                " derivative is the key, divided by √d_k."
             ),
             "Sum over the keys: d_scores @ keys, and do not forget the division.",
         ),
@@ -203,8 +208,8 @@ EXERCISES = (
             Wrong(
                 "divided by √n_keys",
                 lambda d, q, k: d @ k / math.sqrt(len(k)),
-                "You divided by the root of the number of keys, √{n_keys}. What counts is their length, d_k ="
-                " {d_k}.",
+                "You divided by the square root of the number of keys, √{n_keys}. What counts is their"
+                " length, d_k = {d_k}.",
             ),
             Wrong(
                 "divided by d_k",
@@ -219,8 +224,8 @@ EXERCISES = (
             Wrong(
                 "gradient by the keys",
                 lambda d, q, k: d.T @ q / math.sqrt(q.shape[-1]),
-                "That is the gradient by the keys, ({n_keys}, {d_k}). By the queries it is d_scores @ keys,"
-                " ({n_queries}, {d_k}).",
+                "That's the gradient with respect to the keys, ({n_keys}, {d_k}). With respect to the queries"
+                " it is d_scores @ keys, ({n_queries}, {d_k}).",
             ),
             Wrong(
                 "queries in place of keys",
@@ -228,6 +233,10 @@ EXERCISES = (
                 "The queries stand where the keys belong: a query's gradient is made of the keys that it"
                 " met.",
             ),
+        ),
+        lesson=(
+            "The way back uses the same numbers as the way there: the keys that a query met, and the same"
+            " 1/√d_k."
         ),
     ),
 )
