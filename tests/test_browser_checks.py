@@ -126,9 +126,9 @@ def test_a_learner_is_told_what_is_wrong(notebook, name, lines, said):
 def test_hints_and_solution_come_by_keyboard(notebook):
     _, cell = place_of(notebook, "check_merge(")
     for button, said in (
-        ("Hint", "Hint 1."),
-        ("Second hint", "Hint 2."),
-        ("Solution", "def my_merge(heads):"),
+        ("Show a hint", "Hint 1."),
+        ("Show the second hint", "Hint 2."),
+        ("Show the solution", "def my_merge(heads):"),
     ):
         press(cell.get_by_role("button", name=button, exact=True))
         wait_for_text(cell.locator("pre:visible"), said)
@@ -193,7 +193,7 @@ def test_answers_survive_a_restart_and_stand_on_the_map(notebook: Notebook):
     notebook.run_cell(1)
     assert "You have solved this one before" in answer(notebook, "scale", "...")
     place, cell = place_of(notebook, "check_scale(")
-    press(cell.get_by_role("button", name="My last answer", exact=True))
+    press(cell.get_by_role("button", name="Show my last answer", exact=True))
     wait_for_text(cell.locator("pre:visible"), "return scores / np.sqrt(d_k)")
     place, cell = place_of(notebook, "Progress()")
     notebook.run_cell(place + 1)

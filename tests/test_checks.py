@@ -208,7 +208,8 @@ WRITTEN = [
         "multi_head",
         "x, w_q, w_k, w_v, w_o, h",
         """parts = [np.split(x @ w, h, axis=1) for w in (w_q, w_k, w_v)]
-    return np.concatenate([softmax(q @ k.T / np.sqrt(x.shape[1])) @ v for q, k, v in zip(*parts)], axis=1) @ w_o""",
+    heads = [softmax(q @ k.T / np.sqrt(x.shape[1])) @ v for q, k, v in zip(*parts)]
+    return np.concatenate(heads, axis=1) @ w_o""",
         "divided by √d_model",
     ),
     (
@@ -229,7 +230,8 @@ WRITTEN = [
         "multi_head",
         "x, w_q, w_k, w_v, w_o, h",
         """q, k, v = ((x @ w).reshape(h, len(x), -1) for w in (w_q, w_k, w_v))
-    return (softmax(q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1])) @ v).swapaxes(0, 1).reshape(len(x), -1) @ w_o""",
+    heads = softmax(q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1])) @ v
+    return heads.swapaxes(0, 1).reshape(len(x), -1) @ w_o""",
         "split without transpose",
     ),
     (
@@ -636,10 +638,10 @@ def unscaled(scores, d_k):
 def test_buttons_show_hints_solution_and_last_answer():
     shown = Check("scale")(unscaled)
     for button, said in (
-        ("Hint", "Hint 1."),
-        ("Second hint", "Hint 2."),
-        ("Solution", "def my_scale"),
-        ("My last answer", "def unscaled"),
+        ("Show a hint", "Hint 1."),
+        ("Show the second hint", "Hint 2."),
+        ("Show the solution", "def my_scale"),
+        ("Show my last answer", "def unscaled"),
     ):
         shown.buttons[button].click()
         assert said in shown.more.value
