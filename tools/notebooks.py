@@ -56,6 +56,7 @@ def own_environment(folder: Path) -> dict[str, str]:
         "THINKING_MACHINES_DATA": str(answers),
         "IPYTHONDIR": str(folder / "ipython"),
         "JUPYTER_PREFER_ENV_PATH": "1",
+        "OPENBLAS_NUM_THREADS": "1",  # on a busy machine its threads wait for each other for most of the time
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger's warning about frozen modules
     }
 
