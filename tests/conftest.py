@@ -82,6 +82,8 @@ def notebook_of(lab_folder):
     """Put a notebook with these code cells where the server finds it, and return its path there."""
 
     def write(name, sources):
+        if (lab_folder / f"{name}.ipynb").exists():
+            return f"{name}.ipynb"
         cells = [nbformat.v4.new_code_cell(text, id=f"cell{place}") for place, text in enumerate(sources)]
         notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": refresh.KERNEL})
         nbformat.write(notebook, lab_folder / f"{name}.ipynb")
@@ -113,6 +115,7 @@ def opened(lab, open_notebook):
             open_notebook[path].run_all()
         notebook = open_notebook[path]
         used.append(notebook)
+        notebook.page.bring_to_front()
         assert notebook.error_outputs() == []
         return notebook
 

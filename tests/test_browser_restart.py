@@ -31,7 +31,8 @@ CONTROLS = "button, input, select, .noUi-target"
 STATE = f"""outputs => outputs.map(output => {{
   const alert = output.querySelector('[role=alert]');
   const alive = one => !one.matches(':disabled, [disabled]');
-  return [alert.checkVisibility() ? alert.textContent : '', [...output.querySelectorAll('{CONTROLS}')].filter(alive).length];
+  const controls = [...output.querySelectorAll('{CONTROLS}')].filter(alive);
+  return [alert.checkVisibility() ? alert.textContent : '', controls.length];
 }})"""
 
 
