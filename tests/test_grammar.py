@@ -277,7 +277,9 @@ class TestWrongRules:
 
     @pytest.mark.parametrize("batch", [0, -1, 2.0, True])
     def test_a_batch_that_is_no_count(self, batch):
-        with pytest.raises((TypeError, ValueError), match="batch must be (at least 1|a whole number), and got"):
+        with pytest.raises(
+            (TypeError, ValueError), match="batch must be (at least 1|a whole number), and got"
+        ):
             GRAMMAR.draw(np.random.default_rng(0), batch)
 
     def test_no_generator(self):
