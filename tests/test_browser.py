@@ -33,9 +33,18 @@ from tools.notebooks import ROOT, notebook_files
 ALL = [str(path.relative_to(ROOT)) for path in notebook_files() if path.parent.name != "solutions"]
 
 
-each_notebook = pytest.mark.parametrize(
-    "path", ALL, ids=lambda path: os.path.basename(path).removesuffix(".ipynb")
-)
+def with_notebooks(paths):
+    """Give a test each of these paths. Its name then says so, and tests of one notebook run together."""
+    return pytest.mark.parametrize(
+        "path", paths, ids=lambda path: os.path.basename(path).removesuffix(".ipynb")
+    )
+
+
+def with_notebook(number):
+    return with_notebooks([path for path in ALL if os.path.basename(path).startswith(number)])
+
+
+each_notebook = with_notebooks(ALL)
 
 
 def number(text):
@@ -118,8 +127,9 @@ def two_weights_shown(said):
     return [float(found) for found in re.search(r"weights (\d\.\d+), (\d\.\d+)", said).groups()]
 
 
-def test_the_score_bench_shows_softmax(opened):
-    notebook = opened("notebooks/02_from_scores_to_weights.ipynb")
+@with_notebook("02")
+def test_the_score_bench_shows_softmax(opened, path):
+    notebook = opened(path)
     bench = explorer_with("divisor", "temperature")
     sliders = [
         notebook.slider(label, within=bench)
@@ -139,8 +149,9 @@ def weights_of_values(said):
     return [float(found) for found in re.findall(r"(\d\.\d{3}) v\(", said)]
 
 
-def test_the_row_follower_shows_the_weights_of_the_row(opened):
-    notebook = opened("notebooks/03_every_word_at_once.ipynb")
+@with_notebook("03")
+def test_the_row_follower_shows_the_weights_of_the_row(opened, path):
+    notebook = opened(path)
     follower = explorer_with("query")
     weights = json.loads(
         notebook.ask(
@@ -152,8 +163,9 @@ def test_the_row_follower_shows_the_weights_of_the_row(opened):
         wait_for_numbers(notebook.show(f"{follower} canvas"), weights_of_values, weights[row], atol=0.00051)
 
 
-def test_the_shape_theatre_shows_the_shapes(opened):
-    notebook = opened("notebooks/04_eight_heads.ipynb")
+@with_notebook("04")
+def test_the_shape_theatre_shows_the_shapes(opened, path):
+    notebook = opened(path)
     theatre = explorer_with("heads", "step")
     x = np.arange(2 * 16).reshape(2, 16)
     for heads in ("Home", "End"):
@@ -173,8 +185,9 @@ def dot_product_shown(said):
     return float(re.search(r"q·k = ([-−]?[\d.]+)", said)[1].replace("−", "-"))
 
 
-def test_the_dot_product_grid_multiplies_and_adds(opened):
-    notebook = opened("notebooks/01_one_dot_product.ipynb")
+@with_notebook("01")
+def test_the_dot_product_grid_multiplies_and_adds(opened, path):
+    notebook = opened(path)
     grid = explorer_with("coordinate")
     example = examples.thinking_machines()
     q, k = (example.x[0] @ w[:, :64] for w in (example.attention.w_q, example.attention.w_k))
@@ -205,8 +218,9 @@ def test_the_dot_product_grid_multiplies_and_adds(opened):
 
 
 @pytest.mark.parametrize("hand", ["mouse", "keyboard"])
-def test_painting_a_mask_moves_the_weights(opened, hand):
-    notebook = opened("notebooks/03_every_word_at_once.ipynb")
+@with_notebook("03")
+def test_painting_a_mask_moves_the_weights(opened, path, hand):
+    notebook = opened(path)
     painter = ".jp-OutputArea-output:has(option:text-is('causal'))"
     notebook.show(f"{painter} select").select_option("none")
     canvas, readout = notebook.show(f"{painter} canvas"), notebook.show(f"{painter} .tm-readout")
@@ -246,8 +260,9 @@ def test_painting_a_mask_moves_the_weights(opened, hand):
 
 
 @pytest.mark.parametrize("part", [0.1, 0.63])
-def test_a_drag_of_40_steps_ends_on_the_last_value(opened, part):
-    notebook = opened("notebooks/02_from_scores_to_weights.ipynb")
+@with_notebook("02")
+def test_a_drag_of_40_steps_ends_on_the_last_value(opened, path, part):
+    notebook = opened(path)
     bench = explorer_with("divisor", "temperature")
     slider, picture = notebook.slider("score of Thinking", within=bench), notebook.show(f"{bench} svg")
     value = slider.drag(1, 0, 1 - part, part, steps=10)
@@ -360,8 +375,9 @@ def all_heads(on):
     return lambda said: ("On: all heads." in said) == on
 
 
-def test_a_head_is_switched_off_and_the_loss_follows(opened):
-    notebook = opened("notebooks/07_learning_the_matrices.ipynb")
+@with_notebook("07")
+def test_a_head_is_switched_off_and_the_loss_follows(opened, path):
+    notebook = opened(path)
     box = notebook.page.locator(WIDGETS).filter(has=notebook.page.get_by_label("head 7", exact=True)).first
     canvas = box.locator("canvas").first
     canvas.scroll_into_view_if_needed()
@@ -377,8 +393,9 @@ def test_a_head_is_switched_off_and_the_loss_follows(opened):
     box.get_by_label("head 0", exact=True).check()
 
 
-def test_an_unknown_word_is_said_with_the_nearest_known_ones(opened):
-    notebook = opened("notebooks/07_learning_the_matrices.ipynb")
+@with_notebook("07")
+def test_an_unknown_word_is_said_with_the_nearest_known_ones(opened, path):
+    notebook = opened(path)
     box = notebook.page.locator(WIDGETS).filter(has=notebook.page.get_by_label("head 7", exact=True)).first
     sentence = box.locator(".widget-text input")
     kept = sentence.input_value()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
@@ -26,8 +25,8 @@ def exercise_cells(number):
     ]
 
 
-@pytest.fixture(scope="module")
-def notebook_root(tmp_path_factory):
+@pytest.fixture
+def notebook(opened, notebook_of):
     """One notebook with the exercises of two notebooks, and the map."""
     names = [f"check_{name}" for name in ("scale", "softmax", "outputs", "head", "split", "merge")]
     cells = [
@@ -37,28 +36,7 @@ def notebook_root(tmp_path_factory):
         *exercise_cells("04"),
         "Progress()",
     ]
-    root = tmp_path_factory.mktemp("checks")
-    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    made = [
-        {
-            "cell_type": "code",
-            "id": f"cell{place}",
-            "source": text,
-            "metadata": {},
-            "outputs": [],
-            "execution_count": None,
-        }
-        for place, text in enumerate(cells)
-    ]
-    (root / "checks.ipynb").write_text(
-        json.dumps({"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
-    )
-    return root
-
-
-@pytest.fixture
-def notebook(opened):
-    return opened("checks.ipynb")
+    return opened(notebook_of("checks", cells))
 
 
 def place_of(notebook, text):

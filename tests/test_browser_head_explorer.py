@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import numpy as np
@@ -25,29 +24,19 @@ SIZES = {"1280 × 1000": (1280, 1000), "900 × 700": (900, 700)}
 PANE = ".jp-WindowedPanel-outer"
 
 
-def write_notebook(folder):
-    """A notebook with one explorer a cell, each with its name as a class."""
-    start = "import numpy as np\nfrom helpers.explorers import HeadExplorer"
-    sources = [start, *(f"e = {code}\ne.add_class('{name}')\ne" for name, code in CELLS.items())]
-    cells = [
-        dict(cell_type="code", id=f"cell-{i}", metadata={}, source=source, outputs=[], execution_count=None)
-        for i, source in enumerate(sources)
-    ]
-    kernel = dict(name="python3", display_name="Python 3", language="python")
-    content = dict(cells=cells, metadata=dict(kernelspec=kernel), nbformat=4, nbformat_minor=5)
-    (folder / "heads.ipynb").write_text(json.dumps(content), encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def notebook_root(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("heads")
-    write_notebook(folder)
-    return folder
+START = "import numpy as np\nfrom helpers.explorers import HeadExplorer"
 
 
 @pytest.fixture
-def notebook(opened):
-    found = opened("heads.ipynb")
+def path(notebook_of):
+    """A notebook with one explorer a cell, each with its name as a class."""
+    explorers = (f"e = {code}\ne.add_class('{name}')\ne" for name, code in CELLS.items())
+    return notebook_of("heads", [START, *explorers])
+
+
+@pytest.fixture
+def notebook(opened, path):
+    found = opened(path)
     found.page.set_viewport_size(dict(width=1280, height=1000))
     yield found
     found.page.mouse.move(0, 0)
@@ -321,14 +310,13 @@ def test_every_rare_control_does_what_it_says(notebook):
 
 
 def test_in_the_default_windowing_mode_the_explorer_lives_when_it_is_scrolled_to(
-    lab, notebook_root, monkeypatch
+    browser, lab_folder, path, monkeypatch
 ):
-    browser = lab[1]
     settings = {name: value for name, value in jupyterlab.SETTINGS.items() if "tracker" not in name}
     monkeypatch.setattr(jupyterlab, "SETTINGS", settings)
     with (
-        jupyterlab.jupyterlab(notebook_root) as server,
-        Notebook(browser, server, "heads.ipynb") as notebook,
+        jupyterlab.jupyterlab(lab_folder) as server,
+        Notebook(browser, server, path) as notebook,
     ):
         notebook.run_all()
         pane = notebook.page.locator(PANE).first

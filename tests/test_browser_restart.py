@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import urllib.request
@@ -10,7 +9,7 @@ import urllib.request
 import psutil
 import pytest
 
-from tools.jupyterlab import Notebook, VoilaPage, chromium, jupyterlab, voila, what_is_missing
+from tools.jupyterlab import Notebook, VoilaPage, voila
 
 RESTARTED = "The kernel was restarted. Run this cell again."
 VIEWS = {  # each with a cell that shows it
@@ -32,52 +31,26 @@ CONTROLS = "button, input, select, .noUi-target"
 STATE = f"""outputs => outputs.map(output => {{
   const alert = output.querySelector('[role=alert]');
   const alive = one => !one.matches(':disabled, [disabled]');
-  return [alert.checkVisibility() ? alert.textContent : '', [...output.querySelectorAll('{CONTROLS}')].filter(alive).length];
+  const controls = [...output.querySelectorAll('{CONTROLS}')].filter(alive);
+  return [alert.checkVisibility() ? alert.textContent : '', controls.length];
 }})"""
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    root = tmp_path_factory.mktemp("restart")
-    cells = [
-        {
-            "cell_type": "code",
-            "id": f"cell{place}",
-            "source": text,
-            "metadata": {},
-            "outputs": [],
-            "execution_count": None,
-        }
-        for place, text in enumerate([IMPORTS, *VIEWS.values()])
-    ]
-    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    (root / "views.ipynb").write_text(
-        json.dumps({"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
-    )
-    return root
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if missing := what_is_missing():
-        pytest.skip(f"no browser test was run: {missing}")
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def lab(root, browser):
-    with jupyterlab(root) as server, Notebook(browser, server, "views.ipynb") as page:
+def views(lab, notebook_of):
+    """A notebook with every view, open in JupyterLab."""
+    server, browser = lab
+    with Notebook(browser, server, notebook_of("views", [IMPORTS, *VIEWS.values()])) as page:
         yield page
 
 
 @pytest.fixture
-def notebook(lab):
+def notebook(views):
     """The notebook, run anew, with every view alive."""
-    lab.run_all()
-    assert lab.error_outputs() == []
-    wait_for(lab, "")
-    return lab
+    views.run_all()
+    assert views.error_outputs() == []
+    wait_for(views, "")
+    return views
 
 
 def state(page):
@@ -170,8 +143,9 @@ def test_a_busy_kernel_is_not_taken_for_a_restarted_one(notebook):
     assert {said for said, _ in state(notebook).values()} == {""}
 
 
-def test_voila_says_it_too(root, browser):
-    with voila(root / "views.ipynb") as server, VoilaPage(browser, server) as page:
+def test_voila_says_it_too(browser, lab_folder, notebook_of):
+    path = lab_folder / notebook_of("views", [IMPORTS, *VIEWS.values()])
+    with voila(path) as server, VoilaPage(browser, server) as page:
         page.show(f"{OUTPUTS} canvas", seconds=240)
         wait_for(page, "", seconds=60)
         box = page.page.locator(OUTPUTS).first

@@ -7,14 +7,12 @@ import pytest
 from tools.jupyterlab import (
     VoilaPage,
     begins_with,
-    chromium,
     explorer_with,
     looks,
     settled,
     voila,
     wait_for_description,
     wait_until_different,
-    what_is_missing,
 )
 from tools.notebooks import FOLDER
 
@@ -22,14 +20,8 @@ HEADS = explorer_with("heads", "head size")
 
 
 @pytest.fixture(scope="module")
-def page():
-    if missing := what_is_missing():
-        pytest.skip(f"no browser test was run: {missing}")
-    with (
-        voila(FOLDER / "04_eight_heads.ipynb") as server,
-        chromium() as browser,
-        VoilaPage(browser, server) as page,
-    ):
+def page(browser):
+    with voila(FOLDER / "04_eight_heads.ipynb") as server, VoilaPage(browser, server) as page:
         page.show(f"{HEADS} .tm-scroll canvas", seconds=240)
         yield page
 

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 import numpy as np
 import pytest
 
-from helpers import examples, learning
+from helpers import learning
 from helpers.attention import MultiHeadAttention, scaled_dot_product_attention, softmax
 from helpers.explorers import (
     BugZoo,

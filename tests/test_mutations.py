@@ -16,7 +16,6 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -245,6 +244,9 @@ MUTATIONS = [
 ]
 CONTROL = Mutation("(control: nothing is broken)", "", "", "")
 
+# Where the mutations are noticed. The control passes there, so it is the mutation that is noticed.
+NOTICED_IN = tuple(sorted({mutation.start for mutation in MUTATIONS}))
+
 # What a cell says when it notices a mistake; any other error would be an accident.
 NOTICED = {
     "Cell outputs differ": "the output differs",
@@ -269,27 +271,19 @@ def run(mutation: Mutation, folder) -> Outcome:
     (core.parent / "_original_attention.py").write_text(text, encoding="utf-8")
     core.write_text(text + REWRITE.replace(mutation.right, mutation.wrong, 1), encoding="utf-8")
 
-    names = [path.relative_to(FOLDER) for path in notebook_files()]
-    names.sort(
-        key=lambda name: (
-            not name.name.startswith(mutation.start),
-            not name.name.startswith(("03", "04")),
-            name,
-        )
-    )
-    # Importing an optional part of jsonschema, which nbval does not need, takes longer than most notebooks.
-    (folder / "quick_start.py").write_text("import sys\nsys.modules['rfc3987_syntax'] = None\n")
+    names = [path.relative_to(FOLDER) for path in notebook_files() if path.name.startswith(NOTICED_IN)]
+    names.sort(key=lambda name: (not name.name.startswith(mutation.start), name))
     environment = {
         key: value for key, value in with_own_environment(folder).items() if not key.startswith("PYTEST")
     }
-    environment.update(PYTHONPATH=str(folder), PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", OMP_NUM_THREADS="1")
+    environment.update(PYTHONPATH=f"{folder}{os.pathsep}{ROOT}", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     subprocess.run(
         [
             sys.executable,
             "-m",
             "pytest",
             "-p",
-            "quick_start",
+            "tools.quick_start",
             "-p",
             "nbval.plugin",
             "--nbval",
@@ -335,26 +329,10 @@ def _outcome(report) -> Outcome:
     return Outcome(False, "no cell fails", "")
 
 
-@pytest.fixture(scope="module")
-def outcomes(request, tmp_path_factory):
-    """What each chosen mutation leads to; two at a time."""
-    chosen = [
-        item.callspec.params["mutation"]
-        for item in request.session.items
-        if item.path == request.path
-        and "mutation" in getattr(item, "callspec", item).__dict__.get("params", {})
-    ]
-    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        running = {
-            mutation.name: pool.submit(run, mutation, tmp_path_factory.mktemp("mutation"))
-            for mutation in chosen
-        }
-        yield running
-
-
+@pytest.mark.mutation
 @pytest.mark.parametrize("mutation", [CONTROL, *MUTATIONS], ids=lambda mutation: mutation.name)
-def test_the_notebooks_notice(mutation, outcomes, record_property):
-    outcome = outcomes[mutation.name].result()
+def test_the_notebooks_notice(mutation, tmp_path, record_property):
+    outcome = run(mutation, tmp_path)
     record_property("mutation", mutation.name)
     record_property("seen", outcome.where)
     if mutation is CONTROL:

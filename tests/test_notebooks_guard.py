@@ -21,7 +21,7 @@ import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
-from tools.notebooks import ROOT, cells, joined, notebook_files, read, source, texts
+from tools.notebooks import KERNEL_CHECK, ROOT, cells, joined, notebook_files, read, source, texts
 from tools.refresh import WIDGET_VIEW, strip
 
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
@@ -64,6 +64,11 @@ def without_code(text):
     for pattern in (r"```.*?```", r"\$\$.*?\$\$", r"`[^`\n]*`", r"\$[^$\n]*\$"):
         text = re.sub(pattern, " ", text, flags=re.DOTALL)
     return text
+
+
+def taught(notebook):
+    """The notebook without its check of the kernel, which isn't read."""
+    return {**notebook, "cells": [cell for cell in notebook["cells"] if source(cell) != KERNEL_CHECK]}
 
 
 def lines(cell):
@@ -152,7 +157,7 @@ def no_line_ending_in_a_semicolon(notebook, path):
 
 @rule
 def half_of_the_cells_are_compared(notebook, path):
-    code = cells(notebook, "code")
+    code = cells(taught(notebook), "code")
     compared = [number for number, cell in code if any(is_compared(cell, text) for text in texts(cell))]
     if 2 * len(compared) < len(code):
         yield (
@@ -243,16 +248,17 @@ def number_of_cells(notebook, path):
     )  # each with its text
     if besides:
         besides += 3  # the introduction, the imports, and further questions
-    if not least <= len(notebook["cells"]) - besides <= 50:
+    number = len(taught(notebook)["cells"]) - besides
+    if not least <= number <= 50:
         yield (
             f"there should be {least} to 50 cells besides exercises and recall questions, and there are"
-            f" {len(notebook['cells']) - besides}"
+            f" {number}"
         )
 
 
 @rhythm
 def prose_and_code_in_balance(notebook, path):
-    n_markdown, n_code = len(cells(notebook, "markdown")), len(cells(notebook, "code"))
+    n_markdown, n_code = (len(cells(taught(notebook), kind)) for kind in ("markdown", "code"))
     if not 0.9 * n_code <= n_markdown <= 1.5 * n_code:
         yield (
             f"there should be 0.9 to 1.5 markdown cells for each code cell, and there are {n_markdown} for"
@@ -262,7 +268,8 @@ def prose_and_code_in_balance(notebook, path):
 
 @rule
 def short_code_cells(notebook, path):
-    lengths = {number: len(lines(cell)) for number, cell in cells(notebook, "code")}
+    own = [(number, cell) for number, cell in cells(notebook, "code") if source(cell) != KERNEL_CHECK]
+    lengths = {number: len(lines(cell)) for number, cell in own}
     for number, length in lengths.items():
         if length > 20:
             yield f"cell {number} has {length} lines of code; 20 is the most"
@@ -283,7 +290,7 @@ def short_code_cells(notebook, path):
 
 @rhythm
 def never_three_code_cells_in_a_row(notebook, path):
-    kinds = [cell["cell_type"] for cell in notebook["cells"]]
+    kinds = [cell["cell_type"] for cell in taught(notebook)["cells"]]
     for number in range(1, len(kinds) - 1):
         if kinds[number - 1 : number + 2] == ["code"] * 3:
             yield f"cells {number} to {number + 2} are three code cells in a row; say something between them"
@@ -334,6 +341,13 @@ def links_lead_somewhere(notebook, path):
                 found = (path.parent / file).exists() if file else anchor in anchors
             if not found:
                 yield f"cell {number} links to {target}, which does not exist"
+
+
+@rule
+def the_kernel_is_checked_first(notebook, path):
+    code = [source(cell) for _, cell in cells(notebook, "code")]
+    if code[:1] != [KERNEL_CHECK] or code.count(KERNEL_CHECK) != 1:
+        yield "the first code cell must be the check of the kernel; make refresh puts it there"
 
 
 @rule
@@ -429,6 +443,7 @@ def good():
     pairs[0][0]["source"] = (
         "# Compare two words\n\nYou will do so. See [the next part](#Weigh-them) and `not!this`."
     )
+    pairs[0][1].update(source=KERNEL_CHECK, outputs=[])
     pairs[1][0]["source"] = "## Weigh them"
     pairs[1][1]["outputs"].append(picture("two bars, 0.88 for Thinking and 0.12 for Machines"))
     return {
@@ -529,9 +544,9 @@ BAD = [
     (a_title_first, with_cells(lambda all_cells: all_cells[1:])),
     (a_title_first, with_cell(3, source="# Another title")),
     (number_of_cells, with_cells(lambda all_cells: all_cells[:24])),
-    (number_of_cells, with_cells(lambda all_cells: all_cells * 2)),
+    (number_of_cells, with_cells(lambda all_cells: all_cells * 3)),
     (prose_and_code_in_balance, with_cells(lambda all_cells: all_cells + [markdown("More.")] * 8)),
-    (prose_and_code_in_balance, with_cells(lambda all_cells: all_cells + [code("1")] * 2)),
+    (prose_and_code_in_balance, with_cells(lambda all_cells: all_cells + [code("1")] * 3)),
     (short_code_cells, with_cell(2, source="x = 1\n" * 21)),
     (short_code_cells, with_cell(2, source=f"x = {'1' * 110}")),
     (
@@ -547,6 +562,8 @@ BAD = [
     (links_lead_somewhere, with_cell(3, source="[next](#Nowhere)")),
     (links_lead_somewhere, with_cell(3, source="![eight heat maps side by side](nowhere.png)")),
     (links_lead_somewhere, with_cell(3, source='<img src="nowhere.png" alt="eight heat maps side by side">')),
+    (the_kernel_is_checked_first, with_cell(2, source="import numpy as np")),
+    (the_kernel_is_checked_first, with_cell(4, source=KERNEL_CHECK)),
     (no_interact, with_cell(2, source="from ipywidgets import interact")),
     (no_interact, with_cell(2, source="import ipywidgets\nipywidgets.interactive_output(f, {})")),
     (no_interact, with_cell(2, source="import ipywidgets\nwith ipywidgets.Output():\n    pass")),

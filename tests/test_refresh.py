@@ -109,3 +109,12 @@ def test_check_minds_texts_and_writes_nothing(stored, monkeypatch, changed, stat
 def test_a_path_that_is_no_notebook_is_refused(tmp_path):
     with pytest.raises(SystemExit):
         refresh.main([str(tmp_path / "nowhere.ipynb")])
+
+
+def test_a_notebook_of_the_course_gets_the_check_of_its_kernel_once_and_first():
+    cells = [new_markdown_cell("# Example"), new_code_cell("1 + 1", id="own")]
+    found = refresh.with_kernel_check(new_notebook(cells=cells))
+    assert [cell.get("id") for cell in found.cells[1:]] == [refresh.KERNEL_CHECK_ID, "own"]
+    found.cells[1].source = "an older check"
+    assert refresh.with_kernel_check(found).cells[1].source == refresh.KERNEL_CHECK
+    assert len(refresh.with_kernel_check(found).cells) == 3

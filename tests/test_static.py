@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import base64
+import functools
 import io
 import json
 import re
@@ -16,7 +17,7 @@ from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 
 from helpers import explorers
-from tools.jupyterlab import Notebook, chromium, jupyterlab, what_is_missing
+from tools.jupyterlab import Notebook
 from tools.notebooks import cells, joined, notebook_files, read, source
 from tools.refresh import WIDGET_VIEW
 
@@ -127,11 +128,19 @@ def faults_of_picture(address, alt):
     if not address.startswith("data:image/png;base64,"):
         yield f"the picture {alt!r} is not in the page but at {address[:80]}"
         return
-    pixels = matplotlib.image.imread(io.BytesIO(base64.b64decode(address.partition(",")[2])))
-    if not 100 <= pixels.shape[1] <= WIDEST:
-        yield f"the picture {alt!r} is {pixels.shape[1]} pixels wide"
-    if len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) < COLOURS_AT_LEAST:
+    wide, n_colours = width_and_colours(address.partition(",")[2])
+    if not 100 <= wide <= WIDEST:
+        yield f"the picture {alt!r} is {wide} pixels wide"
+    if n_colours < COLOURS_AT_LEAST:
         yield f"the picture {alt!r} is blank"
+
+
+@functools.cache  # both templates show the same pictures
+def width_and_colours(png):
+    """How wide a picture is, in pixels, and how many colours it has, each packed into one whole number."""
+    pixels = np.atleast_3d(matplotlib.image.imread(io.BytesIO(base64.b64decode(png))))
+    levels = np.round(255 * pixels).astype(np.int64)
+    return pixels.shape[1], len(np.unique(levels @ 256 ** np.arange(pixels.shape[-1])))
 
 
 def faults_of_numbers(notebook):
@@ -318,38 +327,21 @@ CONVERSATIONS = re.compile(r"/api/(sessions|kernels)")
 
 
 @pytest.fixture(scope="module")
-def browser():
-    if missing := what_is_missing():
-        pytest.skip(f"no browser test was run: {missing}")
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def lab(browser, tmp_path_factory):
-    """A server whose only notebook a learner has opened, run, answered, saved and closed."""
-    room = tmp_path_factory.mktemp("learner")
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(text, id=name) for name, text in LEARNER.items()]
-    )
-    notebook.metadata.kernelspec = {
-        "name": "python3",
-        "display_name": "Python 3 (ipykernel)",
-        "language": "python",
-    }
-    nbformat.write(notebook, room / "own.ipynb")
-    with jupyterlab(room) as server:
-        with Notebook(browser, server, "own.ipynb") as opened:
-            opened.run_all()
-            live = {
-                "text": visible_text(opened.show(".tm-live").page),
-                "errors": opened.error_outputs() + opened.console_errors,
-                "pictures": opened.page.locator(TWIN).count(),
-                "visible": opened.page.locator(f"{TWIN}:visible").count(),
-                "enter": type_and_enter(opened),
-            }
-            opened.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
-        yield server, room / "own.ipynb", live
+def learner(lab, lab_folder, notebook_of):
+    """A server with a notebook that a learner has opened, run, answered, saved and closed."""
+    server, browser = lab
+    name = notebook_of("own", LEARNER.values())
+    with Notebook(browser, server, name) as opened:
+        opened.run_all()
+        live = {
+            "text": visible_text(opened.show(".tm-live").page),
+            "errors": opened.error_outputs() + opened.console_errors,
+            "pictures": opened.page.locator(TWIN).count(),
+            "visible": opened.page.locator(f"{TWIN}:visible").count(),
+            "enter": type_and_enter(opened),
+        }
+        opened.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    return server, lab_folder / name, live
 
 
 def type_and_enter(opened):
@@ -378,22 +370,22 @@ def open_again(browser, server, path, kernel):
     return page
 
 
-def test_while_the_kernel_runs_each_widget_is_live_and_its_fallback_hidden(lab):
-    _, _, live = lab
+def test_while_the_kernel_runs_each_widget_is_live_and_its_fallback_hidden(learner):
+    _, _, live = learner
     assert live["errors"] == []
     assert (live["pictures"], live["visible"]) == (1, 0)
     assert "In words and numbers" not in live["text"] and "Run the cell" not in live["text"]
     assert all(live["text"].count(question) == 1 for question in QUESTIONS)
 
 
-def test_enter_records_the_number_that_was_typed(lab):
-    _, _, live = lab
+def test_enter_records_the_number_that_was_typed(learner):
+    _, _, live = learner
     assert "Recorded: 12.5. Run the next cells to compare." in live["enter"]
 
 
 @pytest.mark.parametrize("kernel", [False, True], ids=["no kernel", "new kernel"])
-def test_a_notebook_opened_again_shows_picture_numbers_and_questions(lab, browser, kernel):
-    server, path, _ = lab
+def test_a_notebook_opened_again_shows_picture_numbers_and_questions(learner, browser, kernel):
+    server, path, _ = learner
     kinds = [list(output["data"]) for _, output in displayed(read(path))]
     assert [WIDGET_VIEW] in kinds, "the notebook was not saved with its live views"
     page = open_again(browser, server, path.name, kernel)
@@ -421,8 +413,8 @@ def test_a_notebook_opened_again_shows_picture_numbers_and_questions(lab, browse
         page.close()
 
 
-def test_a_notebook_that_is_not_trusted_shows_them_too(lab, browser):
-    server, path, _ = lab
+def test_a_notebook_that_is_not_trusted_shows_them_too(learner, browser):
+    server, path, _ = learner
     notebook = read(path)
     notebook["metadata"]["from"] = "someone else"  # so that its signature is not known here
     path.with_name("sent.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
@@ -440,8 +432,8 @@ def test_a_notebook_that_is_not_trusted_shows_them_too(lab, browser):
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_a_saved_notebook_reads_as_a_web_page(lab, template):
-    notebook = read(lab[1])
+def test_a_saved_notebook_reads_as_a_web_page(learner, template):
+    notebook = read(learner[1])
     assert (
         list(faults_of_page(as_page(notebook, template), notebook, template))
         + list(faults_of_numbers(notebook))
