@@ -31,7 +31,8 @@ CONTROLS = "button, input, select, .noUi-target"
 # What each view says of its kernel, and how many of its controls still take something.
 STATE = f"""outputs => outputs.map(output => {{
   const alert = output.querySelector('[role=alert]');
-  const alive = [...output.querySelectorAll('{CONTROLS}')].filter(one => !one.matches(':disabled, [disabled]'));
+  const controls = [...output.querySelectorAll('{CONTROLS}')];
+  const alive = controls.filter(one => !one.matches(':disabled, [disabled]'));
   return [alert.checkVisibility() ? alert.textContent : '', alive.length];
 }})"""
 
