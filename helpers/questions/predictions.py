@@ -27,7 +27,8 @@ NO_GUESS = "none recorded"
 class Prediction(Question):
     """A question whose answer the learner guesses before it is computed.
 
-    name:    what it's kept under, such as "02 top weight"; alone, it stands for an entry of data/predictions.json
+    name:    what it's kept under, such as "02 top weight"; without a question, an entry of
+             data/predictions.json
     options: the answers to choose from, or each answer → the reason why it's right or wrong, which
              reveal() shows to those who chose it; without options the answer is a number
 

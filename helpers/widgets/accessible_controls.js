@@ -85,6 +85,7 @@ function lock(box, locked) {
 function render({ model, el }) {
   let box = null;
   let frame = 0;
+  let asking = 0;
   const say = () => {
     const gone = model.get("gone") ?? "";
     el.textContent = gone;
@@ -97,7 +98,11 @@ function render({ model, el }) {
     keepKeys(box);
     if (model.get("gone")) lock(box, true);
   };
-  const touched = ({ key, repeat }) => repeat || (key?.length === 1 && key !== " ") || ask(model); // not at every letter
+  const askSoon = () => {
+    asking = 0;
+    ask(model);
+  };
+  const touched = () => (asking ||= setTimeout(askSoon, 500)); // once for a burst of keys
   const watcher = new MutationObserver(improve); // the slider library writes its own value text at every move
   el.setAttribute("role", "alert");
   (function find() {
@@ -112,6 +117,7 @@ function render({ model, el }) {
   })();
   return () => {
     cancelAnimationFrame(frame);
+    clearTimeout(asking);
     watcher.disconnect();
     model.off("change:gone", say);
     box?.removeEventListener("keydown", goToTheEnd);
