@@ -35,6 +35,7 @@ __all__ = [
     "vector_grids",
     "lines",
     "bars",
+    "points",
     "projections",
     "attention_pipeline",
     "multi_head_pipeline",
@@ -212,8 +213,12 @@ def heat_maps(
     alt="",
     text="",
     per_line=4,
+    bar="",
 ) -> Picture:
-    """Several heat maps of one size side by side, with one colour bar for each palette."""
+    """Several heat maps of one size side by side, with one colour bar for each palette.
+
+    bar: the name of the colour bar; "weight", "length" or "value" unless given
+    """
     n_rows, n_columns = panels[0].cells.shape
     per_line = min(per_line, len(panels))
     n_lines = math.ceil(len(panels) / per_line)
@@ -247,7 +252,7 @@ def heat_maps(
         scale = matplotlib.cm.ScalarMappable(
             matplotlib.colors.Normalize(panel.lowest, panel.limit), _PALETTES[panel.palette]
         )
-        label = {"weights": "weight", "lengths": "length"}.get(panel.palette, "value")
+        label = bar or {"weights": "weight", "lengths": "length"}.get(panel.palette, "value")
         figure.colorbar(scale, ax=grid, shrink=0.85, aspect=25, pad=0.02).set_label(label, fontsize=9)
     if note:
         figure.supxlabel(note, fontsize=9, color="#374151")
@@ -454,6 +459,30 @@ def bars(values: Mapping[str, float], y_label: str, title="", colours=(), digits
         alt or f"Bars of {y_label}: {listing}.",
         "\n".join(f"{name}: {v:.{digits}f}" for name, v in values.items()),
     )
+
+
+def points(
+    x, y, x_label: str, y_label: str, title="", names=(), filled=None, colour="weights", said=""
+) -> Picture:
+    """Points over two axes through zero.
+
+    x, y:   (n,)
+    names:  what to write beside each; "" for nothing
+    filled: (n,), boolean; False draws a ring
+    said:   what is seen, for the description and the text
+    """
+    figure = Figure(figsize=(6.0, 4.2), layout="constrained")
+    axes = figure.subplots()
+    axes.axhline(0, color="#d1d5db", lw=1, zorder=0)
+    axes.axvline(0, color="#d1d5db", lw=1, zorder=0)
+    for i, (a, b) in enumerate(zip(x, y)):
+        full = filled is None or filled[i]
+        axes.plot(a, b, "o", ms=8, color=COLOURS[colour], alpha=0.8, fillstyle="full" if full else "none")
+        if i < len(names) and names[i]:
+            axes.annotate(names[i], (a, b), xytext=(8, 5), textcoords="offset points", fontsize=9)
+    axes.margins(0.15)
+    _finish(axes, x_label, y_label, title)
+    return Picture(figure, f"{len(x)} points, {x_label} against {y_label}. {said}", said)
 
 
 def projections(words: Sequence[str] = ("Thinking", "Machines")) -> Picture:
