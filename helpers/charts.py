@@ -83,7 +83,7 @@ class Axis:
             power = 10 ** math.floor(math.log10(rough))
             step = next(step * power for step in (1, 2, 2.5, 5, 10) if step * power >= rough * 0.999)
             found = [i * step for i in range(math.ceil(self.low / step), math.floor(self.high / step) + 1)]
-        return [(value, f"{value:,.6g}".replace("-", "−")) for value in found]
+        return [(value, f"{value:,.10g}".replace("-", "−")) for value in found]
 
     def share(self, value) -> Any:
         """Where a number stands, 0 at low and 1 at high; beyond the ends, at the end."""

@@ -244,7 +244,7 @@ def heat_maps(
     panel_height = (panel_width - row_space) * n_rows / n_columns + column_space
     titles = [textwrap.fill(plain(panel.title), max(12, int(11.5 * panel_width))) for panel in panels]
     title_lines = max(title.count("\n") for title in titles)
-    height = max(n_lines * (panel_height + 0.17 * title_lines) + 0.45, 1.6)
+    height = max(n_lines * (panel_height + 0.17 * title_lines) + 0.6, 1.7)
     note = _wrapped(note, width)
     figure = Figure(figsize=(width, height + 0.17 * note.count("\n")), layout="constrained")
     grid = figure.subplots(n_lines, per_line, squeeze=False)
@@ -445,15 +445,18 @@ def sheet(
     size:    width and height in inches
     heights: of the rows, widths: of the charts of each row, as shares
     """
-    note = _wrapped(note, size[0])
+    note, heights = _wrapped(note, size[0]), list(heights or [1] * len(rows))
+    if note:  # in a place of its own, or the last row would have to make room
+        share = 0.18 * (note.count("\n") + 1.5) / size[1]
+        heights.append(sum(heights) * share / (1 - share))
     figure = Figure(figsize=size, layout="constrained")
-    parts = figure.subfigures(len(rows), 1, squeeze=False, height_ratios=heights)[:, 0]
+    parts = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     for i, (part, charts) in enumerate(zip(parts, rows)):
         grid = part.subplots(1, len(charts), squeeze=False, width_ratios=widths[i] if widths else None)
         for axes, chart in zip(grid.flat, charts):
             draw(axes, chart)
     if note:
-        parts[-1].supxlabel(note, fontsize=9)
+        parts[-1].text(0.5, 0.6, note, ha="center", va="center", fontsize=9)
     return Picture(figure, alt, text)
 
 

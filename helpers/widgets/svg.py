@@ -53,7 +53,7 @@ def line(x1: float, y1: float, x2: float, y2: float, stroke=INK, **attributes: A
 def _curves(chart: Curves, width: int, height: int) -> list[str]:
     named = [curve for curve in chart.curves if curve.label] if chart.legend else []
     top = 14 + 18 * bool(chart.title) + 17 * len(named)
-    left, right, bottom = 52, width - 14, height - 40
+    left, right, bottom = 52, width - 22, height - 40
     parts = [
         _title(chart.title, width),
         *_axis(chart.x, left, right, bottom),
@@ -111,7 +111,7 @@ def _bars(chart: Bars, width: int, height: int) -> list[str]:
     parts = [_title(chart.title, width)]
     if chart.across:
         names = [short(name, 34) for name in chart.names]
-        left, right, bottom = 14 + 6.4 * max(map(len, names)), width - 14, height - 40
+        left, right, bottom = 14 + 6.4 * max(map(len, names)), width - 22, height - 40
         step = (bottom - top) / n
         for i, (name, share) in enumerate(zip(names, axis.share(chart.values))):
             y, length = top + step * (i + 0.5), (right - left) * share
