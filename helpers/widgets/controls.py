@@ -24,7 +24,7 @@ __all__ = [
 T = TypeVar("T")
 
 
-def choose(name: str, value: T, allowed: Iterable[T]) -> T:
+def choose(name: str, value: Any, allowed: Iterable[T]) -> T:
     """Return value if it is one of the allowed ones; else say which they are, and which is the nearest.
 
     >>> choose("mask", "Causal", ("none", "causal"))
