@@ -303,7 +303,7 @@ _APPLE_WORDS = {
 def apple(words: Sequence[str] = ("does", "apple", "mean", "pie", "or", "phone")) -> Example:
     """Two heads, two senses of apple: small numbers, hand-designed.
 
-    apple has one vector, and a key and a value in each head: in head 0 for the fruit, in head 1 for the company.
+    apple has one vector, and in each head a key and a value: in head 0 the fruit's, in head 1 the company's.
     The queries of pie and juice meet the key in head 0, those of phone and laptop the key in head 1.
     So the output of pie takes up the fruit, and that of phone the company.
 
