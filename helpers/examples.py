@@ -302,7 +302,7 @@ _APPLE_WORDS = {
 def apple(words: Sequence[str] = ("does", "apple", "mean", "pie", "or", "phone")) -> Example:
     """Two heads, two senses of apple: small numbers, hand-designed.
 
-    apple has one vector, and a key and a value in each head: head 0's for the fruit, head 1's for the company.
+    apple has one vector, and in each head a key and a value: in head 0 the fruit's, in head 1 the company's.
     The queries of pie and juice meet the key in head 0, those of phone and laptop the key in head 1.
     So the output of pie takes up the fruit, and that of phone the company.
 
@@ -350,7 +350,7 @@ def translation() -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def to_english(words: Sequence[str]) -> tuple[str, ...]:
-    """Each word's English partner if the small dictionary of this example has one, and otherwise the word itself.
+    """Each word's English partner if the example's small dictionary has one, and otherwise the word itself.
 
     >>> to_english(("la", "pomme", "tombe"))
     ('the', 'apple', 'tombe')

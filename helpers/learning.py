@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
@@ -451,7 +452,7 @@ def trained_heads(n_heads: int) -> tuple[Parameters, float]:
         raise ValueError(
             f"there are trained models with {', '.join(map(str, counts))} heads, and none with {n_heads!r}"
         )
-    matrices = {name: arrays[f"{name}_{n_heads}"].astype(np.float32) for name in _ARRAYS}
+    matrices: dict[str, Any] = {name: arrays[f"{name}_{n_heads}"].astype(np.float32) for name in _ARRAYS}
     return Parameters(**matrices, n_heads=n_heads), float(arrays["above_floor"][counts.index(n_heads)])
 
 

@@ -137,9 +137,8 @@ class HeadExplorer(HeadMoves):
     def redraw(self, _=None) -> None:
         self.result = self.given.result(self.layer.value) if self.given else compute(self.setting)
         shape = self.result.weights.shape
-        if self.cell is None:
-            self.cell = views.first_cell(self.result)
-        self.cell = tuple(min(at, size - 1) for at, size in zip(self.cell, shape))
+        cell = views.first_cell(self.result) if self.cell is None else self.cell
+        self.cell = tuple(min(at, size - 1) for at, size in zip(cell, shape))
         self._show()
 
     def _show(self):

@@ -34,7 +34,9 @@ class HeadMoves(HeadControls):
 
     def __init__(self, words, key_words, typed: bool, n_heads, source, mask, **arrangement):
         self.words, self.key_words, self.typed = words, key_words, typed
-        self.cell = None  # which one is explained; None for the first that is worth it
+        self.cell: tuple[int, ...] | None = (
+            None  # which one is explained; None for the first that is worth it
+        )
         self._put_away: dict[str, tuple] = {}
         self._cut = (True, 8, 64)
         super().__init__(words, key_words, n_heads, source, mask, **arrangement)

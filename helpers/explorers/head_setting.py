@@ -159,9 +159,7 @@ class Result:
         """From q · k to one weight, in one line."""
         weight, row = self.weights[head, i, j], self.weights[head, i]
         if self.masked is not None and self.masked[i, j]:
-            return (
-                f"masked: {self.columns[j]} may not be attended to, so its score becomes −∞ and its weight 0"
-            )
+            return f"masked: {self.columns[j]} can't be attended to; its score becomes −∞, its weight 0"
         if self.queries is None or self.keys is None:
             best = int(np.nanargmax(row)) if np.isfinite(row).any() else j
             return f"the row's largest weight is {row[best]:.3f}, on {self.columns[best]}"
@@ -192,7 +190,7 @@ def compute(setting: Setting) -> Result:
     if s.source == TRAINED:
         faint = tuple(i for i, word in enumerate(rows) if word.lower() != MASK)
         remarks = [
-            f"Loss {learning.trained_heads(s.n_heads)[1]:.4f} nats above the entropy floor.",
+            f"Loss {_trained(s.n_heads)[1]:.4f} nats above the entropy floor.",
             f"Only the row of {MASK} counted in the training; the other rows are drawn faintly.",
         ]
     divisors = (f"√{s.d_k}",) * s.scaled + (f"{s.temperature:g}",) * (s.temperature != 1)
@@ -208,7 +206,7 @@ def _vectors(s: Setting, rows, columns):
     if s.source == APPLE:
         return examples.apple(rows).x, None
     if s.source == TRAINED:
-        parameters, vocabulary = _trained(s.n_heads), _grammar().words
+        parameters, vocabulary = _trained(s.n_heads)[0], _grammar().words
         tokens = np.array([vocabulary.index(word.lower()) for word in rows])
         positions = parameters.position_embeddings[: len(rows)]
         return learning.embed(tokens, parameters.embeddings, positions), None
@@ -233,20 +231,14 @@ def _layer(source: str, n_heads: int, d_k: int) -> MultiHeadAttention:
     if source == APPLE:
         return examples.apple().attention
     if source == TRAINED:
-        return _trained(n_heads).attention
+        return _trained(n_heads)[0].attention
     layer = MultiHeadAttention.random(512, n_heads, np.random.default_rng(0), d_k=d_k, d_v=d_k)
     w_q, w_k, w_v, w_o = (w.astype(np.float32) for w in (layer.w_q, layer.w_k, layer.w_v, layer.w_o))
     return MultiHeadAttention(w_q, w_k, w_v, w_o, n_heads)  # half the memory
 
 
-@lru_cache(maxsize=8)
-def _trained(n_heads: int) -> learning.Parameters:
-    return learning.trained_heads(n_heads)[0]
-
-
-@lru_cache(maxsize=1)
-def _grammar() -> Grammar:
-    return Grammar.read()
+_trained = lru_cache(maxsize=8)(learning.trained_heads)
+_grammar = lru_cache(maxsize=1)(Grammar.read)
 
 
 def sizes(source: str) -> tuple[int, ...]:
@@ -293,7 +285,7 @@ def read_words(sentence: str) -> tuple[str, ...]:
 
 def check_trained(words) -> None:
     """Say in a sentence why the trained models can't read these words."""
-    longest = len(_trained(8).position_embeddings)
+    longest = len(_trained(8)[0].position_embeddings)
     if len(words) > longest:
         raise ValueError(
             f"The sentence has {len(words)} words, "
