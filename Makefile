@@ -3,6 +3,7 @@
 # make format   bring code and notebooks into the form that check asks for
 # make test     run every test and compare every notebook with its stored outputs; five minutes on two cores
 # make test-fast  the same without a browser and without breaking the core on purpose; a minute and a half
+# make update   bring the newest version of the course, and keep what you have changed
 # make refresh  run the notebooks on fresh kernels and store their outputs
 # make model    add the real model of notebook 08 to the environment (downloads 90 MB)
 # make bench    measure the speed table of the README (downloads PyTorch and ONNX Runtime)
@@ -15,10 +16,14 @@ UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
 endif
 export JUPYTER_PREFER_ENV_PATH = 1
 
-.PHONY: lab check format test test-fast refresh model bench lock clean moved
+.PHONY: lab update check format test test-fast refresh model bench lock clean moved
 
 lab: .venv/ready
-	@.venv/bin/python -m jupyterlab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
+	@.venv/bin/python -m jupyterlab --ServerApp.root_dir="$$(pwd)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
+
+# Without .venv: the new version may need another one.
+update:
+	@$(PYTHON) -m tools.update $(ARGS)
 
 # All three, so that one run tells everything.
 check: .venv/ready

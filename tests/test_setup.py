@@ -172,6 +172,7 @@ def test_wheel_is_complete(tmp_path):
     data = {f"helpers/_data/{path.name}" for path in (ROOT / "data").iterdir() if path.is_file()}
     assert any(name.endswith(".js") for name in helpers) and "helpers/_data/SHA256SUMS" in data
     assert helpers | data <= found
+    assert any(name.endswith("data/etc/jupyter/jupyter_nbconvert_config.json") for name in found)
 
 
 # The README, and what no file may say

@@ -8,6 +8,8 @@ import functools
 import io
 import json
 import re
+import subprocess
+import sys
 
 import matplotlib.image
 import nbformat
@@ -17,6 +19,7 @@ from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 
 from helpers import explorers
+from helpers.export import describe_pictures
 from tools.jupyterlab import Notebook
 from tools.notebooks import cells, joined, notebook_files, read, source
 from tools.refresh import WIDGET_VIEW
@@ -24,17 +27,14 @@ from tools.refresh import WIDGET_VIEW
 TEMPLATES = ("lab", "basic")
 OUTPUTS = ".jp-OutputArea-child, .output_area"  # as lab and as basic call them
 WIDGETS = {*explorers.__all__, "Prediction"} - {"HeadMap"}  # which is part of others
-NO_DESCRIPTION = (  # what nbconvert writes where it knows none
-    "No description has been provided for this image"
-)
+NO_DESCRIPTION = "No description has been provided for this image"  # nbconvert, where it knows none
 COLOURS_AT_LEAST, WIDEST = 8, 1000
 NUMBERS = r"\d+\.\d+|\d{2,}"
 
 
 def as_page(notebook: dict, template: str) -> BeautifulSoup:
-    body, _ = HTMLExporter(template_name=template).from_notebook_node(
-        nbformat.reads(json.dumps(notebook), as_version=4)
-    )
+    exporter = HTMLExporter(template_name=template, preprocessors=[describe_pictures])
+    body, _ = exporter.from_notebook_node(nbformat.reads(json.dumps(notebook), as_version=4))
     return BeautifulSoup(body, "html.parser")
 
 
@@ -81,20 +81,18 @@ def made(node):
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in WIDGETS
 
 
-def faults_of_page(page, notebook, template):
+def faults_of_page(page, notebook):
     """What a reader of the page would miss, a sentence each."""
     shown = [
         (image.get("alt"), image.get("src", ""))
         for area in page.select(OUTPUTS)
         for image in area.select("img")
     ]
-    stored = [(output["metadata"]["image/png"]["alt"], output) for _, output in pictures(notebook)]
-    if template == "lab":  # it draws every picture without its description
-        stored = [(NO_DESCRIPTION, output) for _, output in stored]
-    if [alt for alt, _ in shown] != [alt for alt, _ in stored]:
+    stored = [output["metadata"]["image/png"].get("alt") for _, output in pictures(notebook)]
+    if [alt for alt, _ in shown] != stored:
         yield (
-            f"the descriptions of the pictures shown are {[alt for alt, _ in shown]}, and those stored"
-            f" {[alt for alt, _ in stored]}"
+            f"the descriptions of the pictures shown are {[alt for alt, _ in shown]},"
+            f" and those stored {stored}"
         )
     for alt, address in shown:
         yield from faults_of_picture(address, alt)
@@ -189,8 +187,17 @@ def faults_of_numbers(notebook):
 def test_a_notebook_reads_as_a_web_page(path, template):
     notebook = read(path)
     assert pictures(notebook) or path.parent.name == "solutions"
-    faults = list(faults_of_page(as_page(notebook, template), notebook, template))
+    faults = list(faults_of_page(as_page(notebook, template), notebook))
     assert not faults, "\n".join(faults)
+
+
+def test_the_command_line_of_nbconvert_keeps_the_descriptions_too(tmp_path):
+    path = next(path for path in notebook_files() if path.stem.startswith("04"))
+    command = [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", str(tmp_path), str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+    page = (tmp_path / f"{path.stem}.html").read_text(encoding="utf-8")
+    assert page.count('<img alt="') == len(pictures(read(path))) > 0
+    assert NO_DESCRIPTION not in page
 
 
 @pytest.mark.parametrize("path", notebook_files(), ids=lambda path: path.stem)
@@ -237,7 +244,13 @@ def wide(notebook):
 
 
 def as_svg(notebook):
-    notebook["cells"][0]["outputs"][0]["data"]["image/svg+xml"] = "<svg></svg>"
+    data = notebook["cells"][0]["outputs"][0]["data"]
+    data["image/svg+xml"] = "<svg></svg>"
+    del data["image/png"]
+
+
+def not_described(notebook):
+    del notebook["cells"][0]["outputs"][0]["metadata"]["image/png"]["alt"]
 
 
 def empty(notebook):
@@ -268,13 +281,13 @@ def dead(notebook):
 
 @pytest.mark.parametrize("template", TEMPLATES)
 @pytest.mark.parametrize(
-    "spoil", [blank, wide, as_svg, empty, with_state, dead], ids=lambda spoil: spoil.__name__
+    "spoil", [blank, wide, as_svg, not_described, empty, with_state, dead], ids=lambda spoil: spoil.__name__
 )
 def test_a_spoilt_page_is_noticed(spoil, template):
     notebook = small_notebook()
-    assert list(faults_of_page(as_page(notebook, template), notebook, template)) == []
+    assert list(faults_of_page(as_page(notebook, template), notebook)) == []
     spoil(notebook)
-    assert list(faults_of_page(as_page(notebook, template), notebook, template))
+    assert list(faults_of_page(as_page(notebook, template), notebook))
 
 
 def no_note(cell):
@@ -435,9 +448,7 @@ def test_a_notebook_that_is_not_trusted_shows_them_too(learner, browser):
 def test_a_saved_notebook_reads_as_a_web_page(learner, template):
     notebook = read(learner[1])
     assert (
-        list(faults_of_page(as_page(notebook, template), notebook, template))
-        + list(faults_of_numbers(notebook))
-        == []
+        list(faults_of_page(as_page(notebook, template), notebook)) + list(faults_of_numbers(notebook)) == []
     )
 
 
