@@ -1,6 +1,8 @@
-"""How fast are helpers/attention.py and helpers/fast.py? Measured beside PyTorch and ONNX Runtime, in one process.
+"""How fast are helpers/attention.py and helpers/fast.py? Measured beside PyTorch and ONNX Runtime, in one
+process.
 
-    make bench                                                    the whole table, as Markdown: about four minutes
+    make bench                                                    the whole table, as Markdown: about four
+                                                                                                minutes
     .venv-bench/bin/python benchmarks/attention_speed.py --quick  nothing beyond 1024 words: about one minute
 
 Every contender runs one multi-head self-attention with its output projection, forward, in float32, with the
@@ -9,7 +11,8 @@ same matrices and the same words. Before anything is timed their results are com
 The unit is the *limit*: the bare matrix products of the same shapes, as NumPy works them, plus one exp over
 the scores. A figure of 1.10 reads: 1.10 times as long as the limit. A figure below 1 is possible, because a
 product cut into small ones can be faster than the same product in one call. Contenders take turns, so that
-whatever else the machine does falls on all of them alike, and a figure is a median. Only ratios mean anything,
+whatever else the machine does falls on all of them alike, and a figure is a median. Only ratios mean
+anything,
 and with two threads only on a machine that has nothing else to do.
 """
 

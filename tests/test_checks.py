@@ -513,7 +513,11 @@ def test_an_error_is_short_and_shows_the_learners_line():
     found = judge(EXERCISES["attention"], by_a_name_that_does_not_exist)
     assert found.text.splitlines() == [
         "Not right yet. Nothing is named querys here. Your function is given queries, keys, values.",
-        f"Your function stops with an error in line {by_a_name_that_does_not_exist.__code__.co_firstlineno + 1}, `scores = querys @ keys.T  # noqa: F821`",
+        (
+            "Your function stops with an error in line"
+            f" {by_a_name_that_does_not_exist.__code__.co_firstlineno + 1}, `scores = querys @ keys.T  #"
+            " noqa: F821`"
+        ),
         "NameError: name 'querys' is not defined",
         "It was called with queries (3, 4), keys (5, 4), values (5, 2).",
     ]
@@ -603,7 +607,8 @@ def test_prints_are_shown_once():
 def test_an_open_question_names_what_is_missing(code, said):
     found = verdict(
         "other_row",
-        f"from helpers.checks.exercises.notebook_06 import my_other_row\n\ndef answer(row, values):\n    {code}",
+        "from helpers.checks.exercises.notebook_06 import my_other_row\n\ndef answer(row, values):\n   "
+        f" {code}",
     )
     assert found.kind == "wrong" and said in found.text
 

@@ -2,9 +2,11 @@
 
     make update             or, where there is no make: python -m tools.update
 
-Files that were changed here are first copied into my_notebooks/, in a folder with the date. Then the newest version
+Files that were changed here are first copied into my_notebooks/, in a folder with the date. Then the newest
+version
 is taken as it is, so there is never a conflict to resolve. A file that the new version leaves as it was keeps
-its changes, and commits made here stay on a branch of their own. Nothing is changed unless the copies are there.
+its changes, and commits made here stay on a branch of their own. Nothing is changed unless the copies are
+there.
 """
 
 from __future__ import annotations
@@ -49,8 +51,8 @@ def newest(folder: Path) -> str:
         top = None
     if not top or not top.samefile(folder):
         raise CannotUpdate(
-            "This folder was not made by git clone, so git can't update it: download the course again into another "
-            "folder, and keep this one for what you have written."
+            "This folder was not made by git clone, so git can't update it: download the course again into"
+            " another folder, and keep this one for what you have written."
         )
     remotes = git(folder, "remote").split()
     if not remotes:
@@ -76,7 +78,8 @@ def newest(folder: Path) -> str:
 
 
 def changed_here(folder: Path, base: str, new: str) -> set[str]:
-    """Every file with something that the new version would overwrite: changed, staged, committed or in its way."""
+    """Every file with something that the new version would overwrite: changed, staged, committed or in its
+    way."""
     committed = listed(folder, "diff", "--name-only", "--no-renames", base, "HEAD")
     changed = listed(folder, "diff", "--name-only", "--no-renames", "HEAD")
     untracked = set(listed(folder, "ls-files", "--others"))
@@ -84,7 +87,8 @@ def changed_here(folder: Path, base: str, new: str) -> set[str]:
 
 
 def copy(folder: Path, names: set[str], copies: Path) -> list[str]:
-    """Copy these files, and of files in conflict both versions, and compare each copy. Returns what was copied."""
+    """Copy these files, and of files in conflict both versions, and compare each copy. Returns what was
+    copied."""
     found = {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
     for name in dict.fromkeys(listed(folder, "diff", "--name-only", "--diff-filter=U")):
         path = Path(name)
