@@ -63,11 +63,11 @@ RIGHT: dict[str, Callable] = {
     "hide late": lambda weights, mask: weights,
     "scale late": lambda weights, sizes: weights,
     "mix": lambda weights, values: weights @ values,
-    "give back": lambda output, weights: output,
+    "return": lambda output, weights: output,
     "merge": lambda heads: heads.swapaxes(0, 1).reshape(heads.shape[1], -1),
     "write": lambda found, w_o: found @ w_o,
     "rows": lambda w_o, n_heads: w_o.reshape(n_heads, -1, w_o.shape[-1]),  # each head's part of W_O
-    "give back writes": lambda writes: writes,
+    "return writes": lambda writes: writes,
 }
 
 MISTAKES: tuple[Mistake, ...] = (
@@ -358,7 +358,7 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         "weights instead of the output",
-        {"give back": lambda output, weights: weights},
+        {"return": lambda output, weights: weights},
         "These are the weights. The output is their product with the values.",
     ),
     # merge, and W_O
@@ -426,7 +426,7 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         "writes already added",
-        {"give back writes": lambda writes: writes.sum(axis=0)},
+        {"return writes": lambda writes: writes.sum(axis=0)},
         "The heads' writes are already added up. Keep them apart: one table of ({n}, {d_model}) for each of"
         " the {n_heads} heads.",
     ),
@@ -470,7 +470,7 @@ def attention(steps, queries, keys, values, mask=None, d_model=None, n_heads=1):
     weights = steps["scale late"](steps["softmax"](scores, steps), sizes)
     if mask is not None:
         weights = steps["hide late"](weights, mask)
-    return steps["give back"](steps["mix"](weights, values), weights)
+    return steps["return"](steps["mix"](weights, values), weights)
 
 
 def one_head(steps, x, w_q, w_k, w_v, head, d_k):
@@ -485,4 +485,4 @@ def multi_head(steps, x, w_q, w_k, w_v, w_o, n_heads):
 
 
 def writes(steps, found, w_o):
-    return steps["give back writes"](found @ steps["rows"](w_o, len(found)))
+    return steps["return writes"](found @ steps["rows"](w_o, len(found)))
