@@ -6,6 +6,7 @@ import ast
 import graphlib
 import importlib.metadata
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -175,6 +176,12 @@ def test_wheel_is_complete(tmp_path):
     assert any(name.endswith("data/etc/jupyter/jupyter_nbconvert_config.json") for name in found)
 
 
+def test_the_citation_names_the_version_and_the_licence():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = PROJECT["project"]
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+
+
 # The README, and what no file may say
 
 
@@ -212,3 +219,18 @@ def test_no_tracked_file_names_a_machine_or_a_registry():
         words = [host for host in [*HOSTS, f"{ROOT}/"] if host in text]
         said += [f"{name}: {word}" for word in [*words, *MACHINE.findall(text)]]
     assert said == []
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+@pytest.mark.parametrize("name", ["plain", "my course", "a $HOME $(x) `y`", 'say "hello"', "it's; &"])
+def test_make_lab_starts_in_a_folder_of_any_name(tmp_path, name):
+    folder = tmp_path / name
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    for file in ("Makefile", "pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / file, folder)
+    python = folder / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\nfor each; do echo "[$each]"; done\n')
+    python.chmod(0o755)
+    (folder / ".venv" / "ready").touch()
+    done = subprocess.run(["make", "lab"], cwd=folder, capture_output=True, text=True)
+    assert done.stdout.splitlines()[:3] == ["[-m]", "[jupyterlab]", f"[--ServerApp.root_dir={folder}]"]
