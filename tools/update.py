@@ -85,7 +85,7 @@ def changed_here(folder: Path, base: str, new: str) -> set[str]:
 
 
 def copy(folder: Path, names: set[str], copies: Path) -> list[str]:
-    """Copy these files, of those in conflict both versions too, and compare each copy. Returns their names."""
+    """Copy these files, and both versions of those in conflict; compare each copy, and return the names."""
     found = {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
     for name in dict.fromkeys(listed(folder, "diff", "--name-only", "--diff-filter=U")):
         path = Path(name)
