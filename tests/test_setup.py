@@ -182,6 +182,16 @@ def test_the_citation_names_the_version_and_the_licence():
     assert (citation["version"], citation["license"]) == (project["version"], project["license"])
 
 
+def test_the_workflow_names_actions_by_commit_and_checks_before_it_tests():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    for name, job in workflow["jobs"].items():
+        assert name == "check" or job["needs"] == "check"
+        for step in job["steps"]:
+            assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", step.get("uses", "a/b@" + "0" * 40)), step
+    lines = [step.get("run") for job in workflow["jobs"].values() for step in job["steps"]]
+    assert {"make check", "make test", "make test-lowest"} <= set(lines)
+
+
 # The README, and what no file may say
 
 
