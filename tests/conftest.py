@@ -56,7 +56,8 @@ def pytest_xdist_make_scheduler(config, log):
 def browser():
     """A browser for all tests of a process. Whatever uses it has the marker `browser`."""
     if missing := jupyterlab.what_is_missing():
-        pytest.skip(f"no browser test was run: {missing}")
+        stop = pytest.fail if os.environ.get("BROWSER_TESTS") == "required" else pytest.skip
+        stop(f"no browser test was run: {missing}")
     with jupyterlab.chromium() as browser:
         yield browser
 

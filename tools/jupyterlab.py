@@ -33,6 +33,10 @@ import psutil
 from tools.notebooks import ROOT, with_own_environment
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PROGRAMS = (  # where macOS and Windows keep theirs
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+)
 FLAGS = [
     "--disable-gpu",
     "--disable-quic",
@@ -97,7 +101,7 @@ def what_is_missing() -> str | None:
         from playwright.sync_api import sync_playwright
     except ImportError:
         return "The package playwright is not installed."
-    if browser_on_path():
+    if browser_found():
         return None
     with sync_playwright() as playwright:
         if Path(playwright.chromium.executable_path).exists():
@@ -108,8 +112,10 @@ def what_is_missing() -> str | None:
     )
 
 
-def browser_on_path() -> str | None:
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
+def browser_found() -> str | None:
+    return next(filter(None, map(shutil.which, BROWSERS)), None) or next(
+        (place for place in PROGRAMS if Path(place).is_file()), None
+    )
 
 
 @contextmanager
@@ -225,7 +231,7 @@ def chromium(**options):
     try:
         with sync_playwright() as playwright:
             context = playwright.chromium.launch_persistent_context(
-                profile, executable_path=browser_on_path(), headless=True, args=flags, **options
+                profile, executable_path=browser_found(), headless=True, args=flags, **options
             )
             try:
                 yield context

@@ -163,10 +163,15 @@ def refresh(path: Path, check: bool = False) -> tuple[bool, str]:
         return True, f"{name}: unchanged {seconds}"
     if check:
         old = nbformat.reads(old_text, as_version=4)
+        others = [
+            number
+            for number, (a, b) in enumerate(zip(without_pictures(old).cells, without_pictures(new).cells), 1)
+            if a != b
+        ]
         same = nbformat.writes(without_pictures(old)) == nbformat.writes(without_pictures(new))
-        return same, f"{name}: " + (
-            "only pictures would change" if same else "a refresh would change its text; run make refresh"
-        ) + f" {seconds}"
+        cells = f"cells {', '.join(map(str, others))}" if others else "its text"
+        said = "only pictures would change" if same else f"a refresh would change {cells}; run make refresh"
+        return same, f"{name}: {said} {seconds}"
     write(path, text)
     return True, f"{name}: written {seconds}"
 

@@ -3,10 +3,9 @@
     make update             or, where there is no make: python -m tools.update
 
 Files that were changed here are first copied into my_notebooks/, in a folder with the date. Then the newest
-version
-is taken as it is, so there is never a conflict to resolve. A file that the new version leaves as it was keeps
-its changes, and commits made here stay on a branch of their own. Nothing is changed unless the copies are
-there.
+version is taken as it is, so there is never a conflict to resolve. A file that the new version leaves as it
+was keeps its changes, and commits made here stay on a branch of their own. Nothing is changed before the
+copies are there.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ def newest(folder: Path) -> str:
     """Fetch, and return the commit of the newest version."""
     if not shutil.which("git"):
         raise CannotUpdate(
-            "Updating needs git, which is not on the PATH: see git-scm.com for how to install it."
+            "Updating needs git, which is not on the PATH: git-scm.com says how to install it."
         )
     try:
         top = Path(git(folder, "rev-parse", "--show-toplevel").rstrip("\n"))
@@ -51,8 +50,8 @@ def newest(folder: Path) -> str:
         top = None
     if not top or not top.samefile(folder):
         raise CannotUpdate(
-            "This folder was not made by git clone, so git can't update it: download the course again into"
-            " another folder, and keep this one for what you have written."
+            "This folder was not made by git clone, so git can't update it: download the course again into "
+            "another folder, and keep this one for what you have written."
         )
     remotes = git(folder, "remote").split()
     if not remotes:
@@ -78,8 +77,7 @@ def newest(folder: Path) -> str:
 
 
 def changed_here(folder: Path, base: str, new: str) -> set[str]:
-    """Every file with something that the new version would overwrite: changed, staged, committed or in its
-    way."""
+    """Every file that the new version may overwrite: changed, staged or committed here, or in its way."""
     committed = listed(folder, "diff", "--name-only", "--no-renames", base, "HEAD")
     changed = listed(folder, "diff", "--name-only", "--no-renames", "HEAD")
     untracked = set(listed(folder, "ls-files", "--others"))
@@ -87,8 +85,7 @@ def changed_here(folder: Path, base: str, new: str) -> set[str]:
 
 
 def copy(folder: Path, names: set[str], copies: Path) -> list[str]:
-    """Copy these files, and of files in conflict both versions, and compare each copy. Returns what was
-    copied."""
+    """Copy these files, and both versions of those in conflict; compare each copy, and return the names."""
     found = {name: (folder / name).read_bytes() for name in names if (folder / name).is_file()}
     for name in dict.fromkeys(listed(folder, "diff", "--name-only", "--diff-filter=U")):
         path = Path(name)
@@ -122,6 +119,11 @@ def update(folder: Path = ROOT, now: datetime.datetime | None = None) -> str:
     copies = folder / COPIES / moment
     copied = copy(folder, names, copies)
     said = []
+    state = [
+        Path(git(folder, "rev-parse", "--git-path", f"rebase-{kind}").strip()) for kind in ("merge", "apply")
+    ]
+    if any((folder / path).exists() for path in state):
+        git(folder, "rebase", "--abort")
     if git(folder, "rev-list", f"{new}..HEAD").strip():
         branch = f"my-work-{moment.replace(' ', '-')}"
         git(folder, "branch", branch)
