@@ -372,7 +372,7 @@ def recall(notebook: str) -> list[dict]:
     """The questions that open a notebook, with their options and reasons; none for the first notebooks.
 
     >>> [question["name"] for question in recall("05")]
-    ['05 the cut', '05 side by side', '05 the price']
+    ['05 the cut', '05 only the gap', '05 what the value is for']
     """
     return data.from_json("recall.json").get(notebook, [])
 
