@@ -9,7 +9,13 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from helpers import examples, learning
-from helpers.attention import MultiHeadAttention, causal_mask, padding_mask, scaled_dot_product_attention
+from helpers.attention import (
+    MultiHeadAttention,
+    causal_mask,
+    explain_weight,
+    padding_mask,
+    scaled_dot_product_attention,
+)
 from helpers.explorers.masked_word import check_known
 from helpers.grammar import MASK, Grammar
 
@@ -157,23 +163,21 @@ class Result:
 
     def explain(self, head: int, i: int, j: int) -> str:
         """From q · k to one weight, in one line."""
-        weight, row = self.weights[head, i, j], self.weights[head, i]
+        row = self.weights[head, i]
         if self.masked is not None and self.masked[i, j]:
             return f"masked: {self.columns[j]} can't be attended to; its score becomes −∞, its weight 0"
         if self.queries is None or self.keys is None:
             best = int(np.nanargmax(row)) if np.isfinite(row).any() else j
             return f"the row's largest weight is {row[best]:.3f}, on {self.columns[best]}"
-        score = self.queries[head, i] @ self.keys[head, j]
-        allowed = ~self.masked[i] if self.masked is not None else slice(None)
-        scaled = self.keys[head, allowed] @ self.queries[head, i] * self.scale
-        gap = min(0.0, score * self.scale - scaled.max())
-        total = np.exp(scaled - scaled.max()).sum()
-        steps = [f"q·k = {score:.2f}"]
+        allowed = None if self.masked is None else ~self.masked
+        found = explain_weight(self.queries[head], self.keys[head], i, j, allowed, self.scale)
+        steps = [f"q·k = {found.score:.2f}"]
         if self.divisors:
-            steps.append(f"÷ {' ÷ '.join(self.divisors)} = {score * self.scale:.3f}")
-        place = "the highest of its row" if gap > -5e-4 else f"{-gap:.3f} below the highest of its row"
-        power = f"e^−{-gap:.3f}" if gap <= -5e-4 else "e^0"
-        steps += [place, f"softmax: {power} ÷ {total:.3f} = {weight:.3f}"]
+            steps.append(f"÷ {' ÷ '.join(self.divisors)} = {found.scaled:.3f}")
+        place, power = "the highest of its row", "e^0"
+        if found.gap <= -5e-4:
+            place, power = f"{-found.gap:.3f} below {place}", f"e^−{-found.gap:.3f}"
+        steps += [place, f"softmax: {power} ÷ {found.total:.3f} = {found.weight:.3f}"]
         return " → ".join(steps)
 
 

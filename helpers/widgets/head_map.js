@@ -347,13 +347,13 @@ function render({ model, el }) {
     const because = why[at] ?? ""; // empty until Python has answered, never another cell's
     const texts = [text, because, note];
     [readout, reason, remark].forEach((line, k) => {
-      if (line && line.textContent !== texts[k]) line.textContent = texts[k];
+      if (line && line.textContent !== texts[k]) put(line, texts[k]);
     });
     const whole = reason ? `${text}. ${because}` : text;
     if (whole === spoken) return;
     spoken = whole;
     clearTimeout(silence);
-    silence = setTimeout(() => (status.textContent = whole), status.textContent ? SILENCE : 0);
+    silence = setTimeout(() => put(status, whole), status.textContent ? SILENCE : 0);
   }
 
   function sentence(p, i, j) {
@@ -476,6 +476,12 @@ function render({ model, el }) {
 }
 
 const set = (element, attributes) => Object.entries(attributes).forEach(([name, text]) => element.setAttribute(name, text));
+
+// A text that changes at every step: its node stays, or the whole page would be styled again because of the :has() rules.
+function put(element, text) {
+  if (element.firstChild) element.firstChild.data = text;
+  else element.textContent = text;
+}
 
 function add(parent, tag, className = "") {
   const child = parent.appendChild(document.createElement(tag));
