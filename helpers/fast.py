@@ -2,8 +2,8 @@
 
     layer = fast.MultiHeadAttention.of(layer)
 
-The answers are the same up to rounding; tests/test_fast.py compares them on thousands of random cases. What each
-idea buys, measured one by one on one core, in float32 with the OpenBLAS of NumPy and d_model = 512:
+The answers are the same up to rounding: tests/test_fast.py compares thousands of random cases. What each idea
+buys, measured one by one on one core, in float32, with the OpenBLAS of NumPy and d_model = 512:
 
     idea                                             instead of              gain
     W_Q, W_K, W_V side by side, one product          three products          1.2 times at 64 words
@@ -183,7 +183,7 @@ def _attend_in_blocks(queries, keys, values, mask, scale, need_weights):
     """The same for one block after the other, shared by the threads.
 
     A block holds the scores of some heads and of some groups of queries, for all keys, tile by tile: so every
-    product is a small one, and its parts lie in one piece. Queries and keys are filled up with zeros until all
+    product is small and its parts lie in one piece. Queries and keys are filled up with zeros until all
     groups and all tiles have one size.
     """
     of_scores = np.broadcast_shapes(*(x.shape[:-2] for x in (queries, keys, mask) if x is not None))
