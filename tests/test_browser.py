@@ -123,7 +123,7 @@ def wait_for_sizes(canvas, n_heads, d_k):
 
 def largest_weights_shown(said):
     """The largest weight of each row, as the description gives them: at most 8 heads and 4 words."""
-    return [float(weight) for weight in re.findall(r"looks most at \S+ \((\d\.\d\d)\)", said)]
+    return [float(weight) for weight in re.findall(r"attends most to \S+ \((\d\.\d\d)\)", said)]
 
 
 def largest_weights(words, n_heads, d_k, temperature=1.0):
@@ -310,7 +310,7 @@ def test_painting_a_mask_moves_the_weights(opened, hand):
         for key in ("ArrowRight", "ArrowDown", "ArrowDown", "ArrowDown"):
             notebook.page.keyboard.press(key)
     row, column = (
-        words.index(word) for word in re.search(r"(\w+) looks at (\w+)", readout.inner_text()).groups()
+        words.index(word) for word in re.search(r"“(\w+)” attends to “(\w+)”", readout.inner_text()).groups()
     )
     assert row != column, "a cell on the diagonal would not tell rows from columns"
     if hand == "mouse":

@@ -200,6 +200,7 @@ class BugZoo(Explorer):
         )
         self._reveal(option, problem)
 
+    @figures.own_style()
     def picture(self):
         exhibit = self.exhibit
         known = exhibit.right_answer in self.first_answers()
@@ -219,6 +220,7 @@ class BugZoo(Explorer):
             "\n".join(said),
         )
 
+    @figures.own_style()
     def gallery(self) -> figures.Picture:
         """The first map of every bug, with its sums, and no answer."""
         drawn = _drawn([(exhibit.wrong[0], exhibit.words) for exhibit in self.exhibits], per_line=4)

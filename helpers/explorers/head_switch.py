@@ -135,6 +135,7 @@ class HeadSwitch(Explorer):
             f"Its probability: {self.found_all[token]:.3f} with all heads, {self.found[token]:.3f} now. {self.remark}"
         ).strip()
 
+    @figures.own_style()
     def picture(self):
         panel, rows, columns = self._rows()
         figure = Figure(figsize=(9.2, 9.6), layout="constrained")
