@@ -90,9 +90,7 @@ def attention_pipeline(lit: str | None = None) -> Picture:
         x, colour, on = 1.45 + 1.62 * i, COLOURS[kind], lit in (None, name)
         _box(axes, x, middle, 1.12, 0.46, name.split()[0], colour, filled=on)
         _words(axes, x, middle - 0.42, formula)
-        _words(
-            axes, x, middle - 0.66, numbers, weight="bold" if on else "normal", color=colour if on else GREY
-        )
+        _words(axes, x, middle - 0.66, numbers, weight="bold" if on and lit else "normal")
         _arrow(axes, (x + 0.58, middle), (x + 1.02, middle))
     inputs = (("Q", "query", middle + 0.2), ("K", "key", middle - 0.2))
     for letter, kind, y in inputs:

@@ -234,7 +234,7 @@ def test_painting_a_mask_moves_the_weights(opened, path, hand):
         for key in ("ArrowRight", "ArrowDown", "ArrowDown", "ArrowDown"):
             notebook.page.keyboard.press(key)
     row, column = (
-        words.index(word) for word in re.search(r"(\w+) attends to (\w+)", readout.inner_text()).groups()
+        words.index(word) for word in re.search(r"“(\w+)” attends to “(\w+)”", readout.inner_text()).groups()
     )
     assert row != column, "a cell on the diagonal would not tell rows from columns"
     if hand == "mouse":

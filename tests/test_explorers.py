@@ -117,22 +117,21 @@ def test_moving_the_first_control_changes_the_numbers(name):
 def test_turning_the_key_turns_the_score(degrees):
     grid = DotProductGrid(*np.random.default_rng(3).integers(-4, 5, (2, 64)))
     assert grid.angle.value != degrees
-    lengths = np.linalg.norm(grid.query) * np.linalg.norm(grid.key)
+    lengths = grid.pair.lengths
     grid.angle.value = degrees
-    assert grid.query @ grid.key == pytest.approx(lengths * np.cos(np.radians(degrees)), abs=1e-9)
-    assert f"q·k = {grid.query @ grid.key:.2f}".replace("-0.00", "0.00") in grid.numbers().replace(
-        "-0.00", "0.00"
-    )
+    score = grid.pair.query @ grid.pair.key
+    assert score == pytest.approx(lengths * np.cos(np.radians(degrees)), abs=1e-9)
+    assert f"q·k = {score:.2f}".replace("-0.00", "0.00") in grid.pair.numbers().replace("-0.00", "0.00")
 
 
 def test_editing_a_coordinate_moves_the_score_by_the_other_number():
     grid = DotProductGrid(np.arange(64) % 5 - 2, np.arange(64) % 7 - 3)
-    before = grid.query @ grid.key
+    before = grid.pair.query @ grid.pair.key
     grid.coordinate.value = 10
     grid.key_value.value += 1
-    assert grid.query @ grid.key == before + grid.query[10]
+    assert grid.pair.query @ grid.pair.key == before + grid.pair.query[10]
     grid.reset.click()
-    assert grid.query @ grid.key == before
+    assert grid.pair.query @ grid.pair.key == before
 
 
 def test_a_grid_of_numbers_that_make_no_square_is_refused():
@@ -143,7 +142,7 @@ def test_a_grid_of_numbers_that_make_no_square_is_refused():
 def test_the_bench_shows_softmax():
     bench = TwoScores(scores=(112, 96))
     bench.divisor.value, bench.temperature.value = 2.0, 4.0
-    np.testing.assert_allclose(bench.weights, softmax(np.array([14.0, 12.0])))
+    np.testing.assert_allclose(bench.result.weights, softmax(np.array([14.0, 12.0])))
     assert "0.8808" in bench.view.value
 
 
@@ -152,12 +151,13 @@ def test_painting_a_mask_moves_the_weights_and_can_be_undone():
     painter.toggle(2, 1)
     mask = np.ones((7, 7), dtype=bool)
     mask[2, 1] = False
-    np.testing.assert_array_equal(painter.weights, scaled_dot_product_attention(Q, K, V, mask=mask)[1])
+    expected = scaled_dot_product_attention(Q, K, V, mask=mask)[1]
+    np.testing.assert_array_equal(painter.result.weights, expected)
     painter.preset.value = "none"
-    assert painter.mask.all()
+    assert painter.result.mask.all()
     for column in range(7):
         painter.toggle(0, column)
-    assert "the may attend to nothing" in painter.numbers() and (painter.output[0] == 0).all()
+    assert "“the” may attend to nothing" in painter.result.numbers() and (painter.result.output[0] == 0).all()
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_the_theatre_tells_the_right_reshape_from_the_wrong_ones(way, split, mer
     theatre.way.value = theatre.way.options[way]
     for scene, expected in zip(theatre.scene.options[1:], (split, merged)):
         theatre.scene.value = scene
-        assert expected in theatre.numbers()
+        assert expected in theatre.result.numbers()
 
 
 def test_the_follower_adds_up_to_the_output():
@@ -187,10 +187,10 @@ def test_the_race_measures_when_asked():
         return x + 0
 
     race = Race([scalar_loops, einsum], Q)
-    assert race.where == "a stored run" and "scalar_loops" in race.picture().text
+    assert race.result.where == "a stored run" and "scalar_loops" in race.picture().text
     race.button.click()
-    assert race.where == "this machine" and not race.button.disabled
-    assert race.ratios()["scalar_loops"] > race.ratios()["einsum"] == 1
+    assert race.result.where == "this machine" and not race.button.disabled
+    assert race.result.ratios()["scalar_loops"] > race.result.ratios()["einsum"] == 1
 
 
 # -- the map ---------------------------------------------------------------------------------------------
@@ -224,13 +224,13 @@ def test_the_cut_moves_no_number_that_stays_and_every_table_that_changes():
     bench = HeadBudget(lambda keys: keys[..., 0] > 0)
     for h, n in itertools.product((1, 4, 64, 512), (4, 12)):
         bench.heads.value, bench.n_keys.value = h, n
-        counted = {name: value for name, (value, _) in bench.quantities().items()}
+        counted = {name: value for name, (value, _) in bench.result.quantities().items()}
         assert counted["parameters"] == 2**20 and counted["multiplications for all scores"] == n * n * 512
         assert counted["tables of weights"] == h and counted["head size d_k"] == 512 // h
         layer = MultiHeadAttention(bench.layer.w_q, bench.layer.w_k, bench.layer.w_v, bench.layer.w_o, h)
-        np.testing.assert_allclose(bench.weights, layer(bench.x[:n])[1], atol=1e-12)
+        np.testing.assert_allclose(bench.result.weights, layer(bench.x[:n])[1], atol=1e-12)
         queries, keys, _ = layer.project(bench.x[:n])
-        assert (bench.pickable == (keys[:8, :, 0] > 0)).all()
+        assert (bench.result.pickable == (keys[:8, :, 0] > 0)).all()
 
 
 def test_the_sweep_trains_every_setting_once_with_a_new_seed_each_time():
@@ -245,7 +245,7 @@ def test_the_sweep_trains_every_setting_once_with_a_new_seed_each_time():
     sweep.button.click()
     sweep.button.click()
     assert [h for h, *_ in calls] == [1, 2, 4, 8, 16, 32] * 2 and all(h * d_k == 32 for h, _, _, d_k in calls)
-    stored = len(next(iter(sweep.stored().values())))
+    stored = len(next(iter(sweep.result.stored.values())))
     assert len({seed for _, seed, _, _ in calls}) == 2 and min(seed for _, seed, _, _ in calls) >= stored
     assert sweep.picture().text.startswith(before) and sweep.picture().text.count("this machine") == 2
     sweep.row.value = next(name for name in sweep.row.options if "B" in name)
@@ -315,14 +315,14 @@ def test_the_scrubber_shows_the_model_as_it_was_and_the_grammar_as_it_is(hidden)
             atol=0.00051,
         )
         loss = sample.shares @ learning.losses(parameters, sample, batch=256)
-        assert float(re.search(r"loss (\d\.\d\d) nat, floor", scrubber.picture().text)[1]) == pytest.approx(
-            loss, abs=0.0051
-        )
+        assert float(
+            re.search(r"loss (\d\.\d\d) nats, entropy", scrubber.picture().text)[1]
+        ) == pytest.approx(loss, abs=0.0051)
         assert (
             f"Step {step} of 1500" in scrubber.summary.value
-            and f"floor {sample.floor:.2f}" in scrubber.summary.value
+            and f"entropy floor {sample.floor:.2f}" in scrubber.summary.value
         )
-    word = GRAMMAR.words[scrubber.hidden_token]
+    word = GRAMMAR.words[scrubber.result.token]
     assert (
         f"{word} ← hidden" in scrubber.words.value
         and scrubber.maps.rows[hidden - 1] == "▶ [mask]"
@@ -332,7 +332,7 @@ def test_the_scrubber_shows_the_model_as_it_was_and_the_grammar_as_it_is(hidden)
 
 def test_the_scrubbers_dot_and_curve_are_where_the_losses_are():
     scrubber = TrainingScrubber(TRAINING, GRAMMAR, step=100)
-    steps, losses = scrubber._points()
+    steps, losses = scrubber.run.points()
     assert np.mean(losses) == pytest.approx(np.mean(TRAINING.losses)) and losses[0] == pytest.approx(
         np.mean(TRAINING.losses[:10])
     )
@@ -340,12 +340,8 @@ def test_the_scrubbers_dot_and_curve_are_where_the_losses_are():
     places = []
     for step in (0, 1500):
         scrubber.step.value = step
-        places.append(
-            [
-                float(number)
-                for number in re.search(r'<circle cx="([\d.]+)" cy="([\d.]+)"', scrubber.curve.value).groups()
-            ]
-        )
+        dot = re.findall(r'<circle cx="([\d.]+)" cy="([\d.]+)"', scrubber.curve.value)[-1]
+        places.append([float(number) for number in dot])
     assert places[0][0] < places[1][0] and places[0][1] < places[1][1]  # to the right, and down
 
 
@@ -355,7 +351,7 @@ def test_the_scrubber_shows_a_run_of_the_learners_own():
         start, GRAMMAR.draw, np.random.default_rng(1), steps=4, batch=8, checkpoints=(0, 3), progress=False
     )
     scrubber = TrainingScrubber(own, GRAMMAR)
-    assert scrubber.step.value == 3 and scrubber.weights.shape == (3, 9, 9)
+    assert scrubber.step.value == 3 and scrubber.result.weights.shape == (3, 9, 9)
     scrubber.picture().png()
     with pytest.raises(ValueError, match="at least two checkpoints"):
         TrainingScrubber(

@@ -246,12 +246,14 @@ class BugZoo(Explorer):
         chosen = tuple(choice.answer for choice in self.question.chosen())
         return result(Setting(self.bug.value, chosen), self.exhibits)
 
+    @figures.own_style()
     def picture(self):
         shown = self.result
         drawn = _drawn([(panel, shown.words) for panel in (*shown.wrong, *shown.right)], per_line=4)
         alt = f"Attention maps of bug {shown.number}, rows are queries. {shown.numbers}"
         return figures.Picture(drawn, alt, shown.text())
 
+    @figures.own_style()
     def gallery(self) -> figures.Picture:
         """The first map of every bug, with its sums, and no answer."""
         results = self._unanswered()

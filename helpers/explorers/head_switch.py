@@ -143,6 +143,7 @@ class HeadSwitch(Explorer):
             f"{self.remark}"
         ).strip()
 
+    @figures.own_style()
     def picture(self):
         panel, rows, columns = self._rows()
         figure = Figure(figsize=(9.2, 9.6), layout="constrained")

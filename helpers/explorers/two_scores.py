@@ -54,8 +54,9 @@ class Result:
     def numbers(self) -> str:
         (first, second), (p, q), scaled = self.setting.scores, self.weights, self.scaled
         return (
-            f"scores {first}, {second} → divided {scaled[0]:.3f}, {scaled[1]:.3f} → weights {p:.4f}, {q:.4f};"
-            f" gap {first - second}, divided {self.gap:.3f}; learning signal p(1−p) = {self.signal:.3g}"
+            f"scores {first}, {second} → divided {scaled[0]:.3f}, {scaled[1]:.3f} → "
+            f"weights {p:.4f}, {q:.4f}; gap {first - second}, divided {self.gap:.3f}; "
+            f"learning signal p(1−p) = {self.signal:.3g}"
         )
 
     def charts(self) -> list[Bars | Curves]:
