@@ -44,7 +44,7 @@ SIZES = [
     (1, 4096, 512, 8),
 ]
 
-PAUSE = 0.05  # seconds: the waiting threads of OpenBLAS, OpenMP and ONNX Runtime spin for up to 26 ms before they sleep
+PAUSE = 0.05  # seconds: idle threads of OpenBLAS, OpenMP and ONNX Runtime spin for up to 26 ms, then sleep
 TURN = 0.25  # seconds that a turn lasts at least
 
 
