@@ -57,8 +57,12 @@ def _plays_no_part(name: str, exercise: Exercise, answer: Callable, case: Case) 
     changed = {**case.arguments, name: np.ascontiguousarray(other)}
     before, after = (_value(answer, dict(arguments)) for arguments in (case.arguments, changed))
     should_before, should_after = exercise.right(*case.arguments.values()), exercise.right(*changed.values())
-    same = before is not None and after is not None and close(before, after)
-    return same and not close(np.asarray(should_before), np.asarray(should_after))
+    same = before is not None and after is not None and close(before, after) and _finite(before)
+    return same and not close(should_before, should_after)
+
+
+def _finite(value) -> bool:
+    return all(np.isfinite(part).all() for part in (value if isinstance(value, tuple) else (value,)))
 
 
 def _other_rows(exercise: Exercise, answer: Callable, cases: Sequence[Case]) -> str:
@@ -72,9 +76,11 @@ def _other_rows(exercise: Exercise, answer: Callable, cases: Sequence[Case]) -> 
         other[1:] = other[1:] * 0.5 + 0.3
         arguments = {**case.arguments, name: other}
         before, after = (_value(answer, dict(each)) for each in (case.arguments, arguments))
-        should = [np.asarray(exercise.right(*each.values())) for each in (case.arguments, arguments)]
+        should = [exercise.right(*each.values()) for each in (case.arguments, arguments)]
         if (
-            not isinstance(before, np.ndarray)
+            not isinstance(should[0], np.ndarray)
+            or not should[0].ndim
+            or not isinstance(before, np.ndarray)
             or not isinstance(after, np.ndarray)
             or before.shape != should[0].shape
         ):
@@ -83,7 +89,7 @@ def _other_rows(exercise: Exercise, answer: Callable, cases: Sequence[Case]) -> 
             return ""
     return (
         f"Row 0 of your result changes when only other rows of {name} change. Each row is worked out on its"
-        " own: a sum, a mean or a maximum runs over the whole table, or along the wrong axis."
+        " own: look for a sum, a mean or a maximum that runs over the whole table, or along the wrong axis."
     )
 
 
@@ -97,7 +103,7 @@ def _weights(exercise: Exercise, answer: Callable) -> str:
         return ""
     found = []
     for seed in (0, 1):
-        arguments, right, mask, sizes, heads = makers(np.random.default_rng(seed))
+        arguments, right, mask, sizes, heads = makers(np.random.default_rng(seed), seed)
         value = _value(answer, arguments)
         if not isinstance(value, np.ndarray) or value.shape != (
             right.shape if heads == 1 else (right.shape[1], heads * right.shape[2])
@@ -112,11 +118,11 @@ def _weights(exercise: Exercise, answer: Callable) -> str:
         )
     if all(close(own, right) for own, right, *_ in found):
         return "Your weights are the right ones, so the slip comes after softmax, where they meet the values."
-    for tell in (_hidden, _sums, _uniform, _hard, _logits):
+    for tell in (_hidden, _sums, _uniform, _hard):
         sentences = [tell(*each) for each in found]
         if all(sentences):
             return sentences[0]
-    return ""
+    return _logits(found)
 
 
 def _hidden(own, right, mask, sizes):
@@ -126,11 +132,13 @@ def _hidden(own, right, mask, sizes):
         np.argwhere(~mask & (np.abs(own) > 1e-6)),
         np.argwhere(mask & (np.abs(own) < 1e-9) & (right > 1e-6)),
     )
+    inverted = np.array_equal(mask, np.abs(own) < 1e-9)
     if len(leaks) and len(lost):
         i, j = leaks[0]
         return (
-            f"Key {j} is hidden from query {i} and still gets the weight {number(own[i, j])}, and keys that"
-            " may be attended to get 0: is the mask the wrong way round?"
+            f"Key {j} is hidden from query {i} and still gets the weight {number(own[i, j])}, and"
+            f" {'all' if inverted else 'some'} keys that may be attended to get 0"
+            + (": the mask is the wrong way round." if inverted else ".")
         )
     if len(leaks):
         i, j = leaks[0]
@@ -174,40 +182,50 @@ def _hard(own, right, mask, sizes):
     return "All the weight goes to one key, the one with the largest score. Softmax shares it out." * hard
 
 
-def _logits(own, right, mask, sizes):
+def _logits(found) -> str:
     """The factor between own logits and the right ones, which shows the divisor that was used."""
-    if not np.isfinite(own).all() or (own[right > 0] <= 0).any():
+    factors = [_factor_of_the_logits(own, right) for own, right, *_ in found]
+    if not all(factors) or all(math.isclose(f, 1, rel_tol=1e-6) for f in factors):
         return ""
+    all_sizes = [sizes for *_, sizes in found]
+    roots = [math.sqrt(sizes["d_k"]) for sizes in all_sizes]
+    divisors = [root / factor for root, factor in zip(roots, factors)]
+    said = f"Your logits are {number(factors[0])} × the right ones"
+    if all(math.isclose(d, 1, rel_tol=1e-5) for d in divisors):
+        return f"{said}: they aren't divided by √d_k = {number(roots[0])}."
+    name = next((n for n in _divisors(all_sizes[0]) if _is(n, divisors, all_sizes)), "")
+    what = f", which is {name}" if name else ""
+    if divisors[0] > 1:
+        return f"{said}: you divide by {number(divisors[0])}{what}, and √d_k is {number(roots[0])}."
+    return (
+        f"{said}: you multiply by {number(1 / divisors[0])}, and should divide by √d_k = {number(roots[0])}."
+    )
+
+
+def _factor_of_the_logits(own, right) -> float:
+    """own logits / right logits if that's one number, and 0 if it isn't."""
+    if not np.isfinite(own).all() or (own[right > 0] <= 0).any():
+        return 0.0
     seen = np.where(right > 0, 1.0, np.nan)
     with np.errstate(all="ignore"):
         logits, wanted = (np.log(w) * seen for w in (own, right))
         logits, wanted = (w - np.nanmean(w, -1, keepdims=True) for w in (logits, wanted))
         ratios = (logits / wanted)[np.isfinite(logits) & (np.abs(wanted) > 1e-6)]
-    if not len(ratios) or not np.allclose(ratios, ratios[0], rtol=1e-5):
-        return ""
-    factor, root = float(ratios[0]), math.sqrt(sizes["d_k"])
-    if math.isclose(factor, 1, rel_tol=1e-6):
-        return ""
-    divisor = root / factor
-    named = [name for name in ("d_k", "d_v", "d_model", "n_queries", "n_keys", "n_heads") if name in sizes]
-    same = next((n for n in named if math.isclose(divisor, sizes[n], rel_tol=1e-5)), "")
-    same = same or next(
-        (f"√{n}" for n in named if math.isclose(divisor, math.sqrt(sizes[n]), rel_tol=1e-5)), ""
-    )
-    what = f", which is {same}" if same else ""
-    if math.isclose(divisor, 1, rel_tol=1e-5):
-        return (
-            f"Your logits are {number(factor)} × the right ones: they aren't divided by √d_k ="
-            f" {number(root)}."
-        )
-    verb = (
-        f"you divide by {number(divisor)}{what}" if divisor > 1 else f"you multiply by {number(1 / divisor)}"
-    )
-    return f"Your logits are {number(factor)} × the right ones: {verb}, and √d_k is {number(root)}."
+    return float(ratios[0]) if len(ratios) and np.allclose(ratios, ratios[0], rtol=1e-5) else 0.0
 
 
-def _of_attention(rng, masked=False, null=False):
-    n_queries, n_keys, d_k = 4, 6, 5
+def _divisors(sizes: dict) -> list[str]:
+    return [text for name in sizes for text in (name, f"√{name}")]
+
+
+def _is(text: str, divisors, all_sizes) -> bool:
+    """Whether a name such as "√n_keys" is the divisor for all sizes that were tried."""
+    values = [sizes[text.removeprefix("√")] ** (0.5 if text[0] == "√" else 1) for sizes in all_sizes]
+    return all(math.isclose(d, v, rel_tol=1e-5) for d, v in zip(divisors, values))
+
+
+def _of_attention(rng, seed, masked=False, null=False):
+    n_queries, n_keys, d_k = (3, 7, 5) if seed else (4, 6, 10)
     queries, keys = rng.standard_normal((n_queries, d_k)), rng.standard_normal((n_keys, d_k))
     scores, mask = queries @ keys.T / math.sqrt(d_k), None
     arguments = {"queries": queries, "keys": keys, "values": np.eye(n_keys)}
@@ -221,8 +239,8 @@ def _of_attention(rng, masked=False, null=False):
     return arguments, weights, mask, dict(d_k=d_k, n_queries=n_queries, n_keys=n_keys), 1
 
 
-def _of_cross(rng):
-    n_queries, n_keys, d_model, d_k = 4, 5, 8, 3
+def _of_cross(rng, seed):
+    n_queries, n_keys, d_model, d_k = (4, 5, 8, 3) if seed else (3, 6, 11, 7)
     x, context = rng.standard_normal((n_queries, d_model)), rng.standard_normal((n_keys, d_model))
     w_q, w_k = rng.standard_normal((2, d_model, d_k)) / 3
     arguments = dict(x=x, context=context, w_q=w_q, w_k=w_k, w_v=np.linalg.pinv(context))
@@ -230,8 +248,8 @@ def _of_cross(rng):
     return arguments, weights, None, dict(d_k=d_k, n_queries=n_queries, n_keys=n_keys, d_model=d_model), 1
 
 
-def _of_heads(rng, one=False):
-    n, d_model, h = 3, 7, 4
+def _of_heads(rng, seed, one=False):
+    n, d_model, h = (3, 7, 4) if seed else (5, 8, 3)
     x, d_k = rng.standard_normal((n, d_model)), n
     w_q, w_k = rng.standard_normal((2, d_model, h * d_k)) / 2
     w_v = np.tile(np.linalg.pinv(x), h)
@@ -245,9 +263,9 @@ def _of_heads(rng, one=False):
 
 _INPUTS: dict[str, Callable] = {
     "attention": _of_attention,
-    "masked_attention": lambda rng: _of_attention(rng, masked=True),
-    "null_attention": lambda rng: _of_attention(rng, null=True),
+    "masked_attention": lambda rng, seed: _of_attention(rng, seed, masked=True),
+    "null_attention": lambda rng, seed: _of_attention(rng, seed, null=True),
     "cross_attention": _of_cross,
-    "head": lambda rng: _of_heads(rng, one=True),
+    "head": lambda rng, seed: _of_heads(rng, seed, one=True),
     "multi_head": _of_heads,
 }

@@ -16,11 +16,12 @@ __all__ = ["described", "number", "related", "shape_in_words"]
 Arrays = Sequence[np.ndarray]
 
 
-def related(own: Arrays, right: Arrays, cases: Sequence[Case]) -> str:
+def related(own: Arrays, right: Arrays, cases: Sequence[Case], strictly: bool = False) -> str:
     """The first relation between own results and the right ones that holds in every case, in a sentence, or
     "".
 
     own, right: an array each case; a case in which the two agree contradicts nothing
+    strictly:   only relations by which the right result can be had back from the own one
     """
     if not all(isinstance(x, np.ndarray) and x.dtype.kind in "fiub" for x in (*own, *right)):
         return ""
@@ -30,7 +31,10 @@ def related(own: Arrays, right: Arrays, cases: Sequence[Case]) -> str:
     cases = [cases[k] for k in differ]
     own, right = ([each[k] for k in differ] for each in (own, right))
     own, right = ([x * 1.0 if x.dtype == bool else x for x in each] for each in (own, right))
-    for relation in _SHAPES if any(a.shape != b.shape for a, b in zip(own, right)) else _NUMBERS:
+    other_shape = any(a.shape != b.shape for a, b in zip(own, right))
+    for relation in (
+        (_SHAPES[:2] if other_shape else _STRICT) if strictly else _SHAPES if other_shape else _NUMBERS
+    ):
         with np.errstate(all="ignore"):
             sentence = relation(own, right, cases)
         if sentence:
@@ -304,7 +308,8 @@ def _first_rows_only(own, right, cases):
 
 def _same_rows(own, right, cases):
     def same(a, b):
-        return b.ndim > 1 and len(b) > 1 and all(close(a[0], row) for row in a) and not close(b[0], b[1])
+        same_rows = b.ndim > 1 and len(b) > 1 and all(close(a[0], row) for row in a)
+        return same_rows and np.isfinite(a).all() and not close(b[0], b[1])
 
     what = "head" if right[0].ndim == 3 else "row"
     return f"Every {what} of your result is the same, and the right ones differ." * _all(same, own, right)
@@ -324,9 +329,12 @@ def _row_sums(own, right, cases):
 
 _SHAPES = (_transposed, _reshaped, _part, _summed, _one_axis_more, _part_of_it, _named_shape)
 _NUMBERS = (
-    _sign, _factor, _offset, _rounded, _order, _function_of, _an_argument, _not_finite, _first_rows_only,
+    _sign, _rounded, _factor, _offset, _order, _function_of, _an_argument, _not_finite, _first_rows_only,
     _same_rows, _row_sums,
 )  # fmt: skip
+
+
+_STRICT = (_sign, _factor, _offset, _order)
 
 
 # ---- numbers in words --------------------------------------------------------------------------------------

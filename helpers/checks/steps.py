@@ -29,7 +29,6 @@ def attention(queries, keys, values, mask=None) -> dict[str, np.ndarray]:
     scaled = scores / math.sqrt(keys.shape[-1])
     found = {"the scores q·k": scores, "the scaled scores": scaled}
     if mask is not None:
-        found["the mask"] = mask
         scaled = found["the masked scores"] = np.where(mask, scaled, -np.inf)
     weights = softmax(scaled)
     return {**found, "the weights": weights, "the output": weights @ values}

@@ -59,16 +59,13 @@ def _first_after(parts, at, steps, wanted):
         if not all(isinstance(v, np.ndarray) and v.ndim for v in own):
             continue
         for name in wanted:
-            sentence = related(own, [np.asarray(s[name]) for s in steps], [Case({}, {})] * len(own))
-            if sentence and not sentence.startswith(
-                ("Your result has", "What's there", "Your result starts")
-            ):
+            sentence = related(own, [np.asarray(s[name]) for s in steps], [Case({}, {})] * len(own), True)
+            if sentence:
                 return text, f"Compared with {name}: {sentence[:1].lower()}{sentence[1:]}"
-        following = wanted[0] if wanted else ""
-        shapes = f"it has the shape {own[0].shape}" + (
-            f", and {following} have {np.shape(steps[0][following])}" if following else ""
-        )
-        return text, f"That's none of the steps of the right way; {shapes}."
+        if all(np.isnan(v).any() for v in own if v.dtype.kind == "f") and own[0].dtype.kind == "f":
+            return text, "That's where NaN comes in."
+        following = f", and {wanted[0]} would have {np.shape(steps[0][wanted[0]])}" if wanted else ""
+        return text, f"That's no step of the course's way: it has the shape {own[0].shape}{following}."
     return "", ""
 
 
