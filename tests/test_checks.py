@@ -535,7 +535,8 @@ def test_the_place_of_an_unknown_mistake_is_shown():
     )
     assert (
         found.mistake == ""
-        and "Your logits are 0.7454 × the right ones: you divide by 3, and √d_k is 2.236." in found.text
+        and "With d_k = 10 your logits are 1.054 × the right ones: you divide by 3, and √d_k is 3.162."
+        in found.text
         and "In row 0 you have" in found.text
     )
 

@@ -190,7 +190,7 @@ def _logits(found) -> str:
     all_sizes = [sizes for *_, sizes in found]
     roots = [math.sqrt(sizes["d_k"]) for sizes in all_sizes]
     divisors = [root / factor for root, factor in zip(roots, factors)]
-    said = f"Your logits are {number(factors[0])} × the right ones"
+    said = f"With d_k = {all_sizes[0]['d_k']} your logits are {number(factors[0])} × the right ones"
     if all(math.isclose(d, 1, rel_tol=1e-5) for d in divisors):
         return f"{said}: they aren't divided by √d_k = {number(roots[0])}."
     name = next((n for n in _divisors(all_sizes[0]) if _is(n, divisors, all_sizes)), "")
