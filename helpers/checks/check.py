@@ -93,7 +93,7 @@ class Checked(widgets.VBox):
             _side_by_side(code, str(check.solution())) if verdict.kind == "right" else ""
         )
         self.buttons = {
-            name: widgets.Button(description=name)
+            name: widgets.Button(description=name, layout=widgets.Layout(width="auto"))
             for name in ("Show a hint", "Show the second hint", "Show the solution", "Show my last answer")
         }
         for button, show in zip(
