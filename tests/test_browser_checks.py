@@ -83,7 +83,7 @@ def test_every_exercise_is_calmly_open_at_first(notebook):
         (
             "scale",
             "return scores / d_k",
-            "The scores are divided by d_k = 16. The root is missing: √16 = 4.00.",
+            "The scores are divided by d_k = 16. The square root is missing: √16 = 4.00.",
         ),
         (
             "softmax",

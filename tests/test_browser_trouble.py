@@ -124,7 +124,7 @@ REFUSED = {
 def type_sentence(twice):
     """The first explorer, its first map, and a function that types into its sentence box."""
     explorer = twice.page.locator(HEADS).first
-    box, canvas = explorer.locator(".widget-text input").first, explorer.locator("canvas").first
+    box, canvas = explorer.locator(".widget-text input").first, explorer.locator(".tm-scroll canvas").first
 
     def type_in(text):
         box.fill(text)

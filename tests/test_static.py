@@ -467,7 +467,7 @@ def test_a_web_page_shows_its_pictures_without_a_network(browser, tmp_path):
             assert (
                 image.is_visible() and image.evaluate("image => image.complete && image.naturalWidth") > 100
             )
-        page.locator("details summary").last.click()
-        assert page.locator("details pre").last.is_visible()
+        page.locator(".tm-note details summary").last.click()
+        assert page.locator(".tm-note details pre").last.is_visible()
     finally:
         page.close()
