@@ -1,19 +1,16 @@
-"""How fast are helpers/attention.py and helpers/fast.py? Measured beside PyTorch and ONNX Runtime, in one
-process.
+"""How fast are helpers/attention.py and helpers/fast.py? Measured beside PyTorch and ONNX Runtime.
 
-    make bench                                                    the whole table, as Markdown: about four
-                                                                                                minutes
-    .venv-bench/bin/python benchmarks/attention_speed.py --quick  nothing beyond 1024 words: about one minute
+    make bench                                                    both tables: about four minutes
+    .venv-bench/bin/python benchmarks/attention_speed.py --quick  up to 1024 words: about one minute
 
 Every contender runs one multi-head self-attention with its output projection, forward, in float32, with the
-same matrices and the same words. Before anything is timed their results are compared.
+same matrices and the same words, in one process. Before anything is timed, their results are compared.
 
 The unit is the *limit*: the bare matrix products of the same shapes, as NumPy works them, plus one exp over
-the scores. A figure of 1.10 reads: 1.10 times as long as the limit. A figure below 1 is possible, because a
-product cut into small ones can be faster than the same product in one call. Contenders take turns, so that
-whatever else the machine does falls on all of them alike, and a figure is a median. Only ratios mean
-anything,
-and with two threads only on a machine that has nothing else to do.
+the scores. A figure of 1.10 means 1.10 times as long as the limit. A figure below 1 is possible, because
+there are faster ways to the same product. Contenders take turns, so that whatever else the machine does falls
+on all of them alike, and a figure is a median: with one thread of the processor's time, with two of the time
+that passes. Only ratios mean anything, and with two threads only on a machine that has nothing else to do.
 """
 
 from __future__ import annotations
@@ -44,7 +41,7 @@ SIZES = [
     (1, 4096, 512, 8),
 ]
 
-PAUSE = 0.05  # seconds: idle threads of OpenBLAS, OpenMP and ONNX Runtime spin for up to 26 ms, then sleep
+PAUSE = 0.05  # seconds: waiting threads of OpenBLAS, OpenMP and ONNX Runtime spin for up to 26 ms
 TURN = 0.25  # seconds that a turn lasts at least
 
 
@@ -191,7 +188,7 @@ def compare(runs):
             )
 
 
-def measure(runs, seconds):
+def measure(runs, seconds, clock):
     """Median time of each, in units of the limit's."""
     times = {name: [] for name in runs}
     names = list(runs)
@@ -204,11 +201,11 @@ def measure(runs, seconds):
             time.sleep(PAUSE)
             if not turn or times[name][-1] < 10 * TURN:
                 runs[name]()  # wakes its own threads, untimed
-            until = time.perf_counter() + TURN
+            until = clock() + TURN
             while True:
-                start = time.perf_counter()
+                start = clock()
                 result = runs[name]()
-                now = time.perf_counter()
+                now = clock()
                 times[name].append(now - start)
                 del result
                 if now > until:
@@ -263,7 +260,8 @@ def main():
             layer, x = make(size)
             runs = contenders(layer, x, n_threads)
             compare(runs)
-            ratios, unit = measure(runs, seconds=1.5 if options.quick else 5)
+            clock = time.process_time if n_threads == 1 else time.perf_counter
+            ratios, unit = measure(runs, 1.5 if options.quick else 5, clock)
             del ratios["limit"]
             if size == sizes[0]:
                 print("| batch, words, d_model, heads | " + " | ".join(ratios) + " | limit in ms |")

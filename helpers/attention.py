@@ -31,9 +31,9 @@ def softmax(scores: np.ndarray, axis: int = -1) -> np.ndarray:
     """
     scores, dtype = validate.scores(scores, axis)
     scores, largest = validate.within_reach(scores, scores.max(axis=axis, keepdims=True))
-    exponentials = np.exp(scores - largest)
-    total = exponentials.sum(axis=axis, keepdims=True, initial=TINY)
-    return (exponentials / total).astype(dtype, copy=False)
+    weights = np.exp(scores - largest)
+    weights /= weights.sum(axis=axis, keepdims=True, initial=TINY)
+    return weights.astype(dtype, copy=False)
 
 
 def scaled_dot_product_attention(queries, keys, values, mask=None, scale=None, need_weights=True):
