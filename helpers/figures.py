@@ -52,12 +52,12 @@ __all__ = [
     "course_map",
     "draw_panel",
     "heat_maps",
-    "length_panel",
     "lines",
     "multi_head_pipeline",
     "numbers_text",
     "own_style",
     "palette_table",
+    "panel_colours",
     "points",
     "projections",
     "row_sum_note",
@@ -160,12 +160,6 @@ def score_panel(title: str, scores: np.ndarray, limit: float | None = None, digi
     scores = np.asarray(scores, dtype=float)
     finite = scores[np.isfinite(scores)]
     return Panel(title, scores, "signed", limit or float(np.abs(finite).max(initial=0)) or 1.0, digits=digits)
-
-
-def length_panel(title: str, lengths: np.ndarray, digits: int = 1) -> Panel:
-    """A panel of numbers that are never negative, coloured from 0 to the largest."""
-    lengths = np.asarray(lengths, dtype=float)
-    return Panel(title, lengths, "lengths", float(lengths.max(initial=0)) or 1.0, digits=digits)
 
 
 def draw_panel(

@@ -16,6 +16,7 @@ from matplotlib.patches import FancyBboxPatch
 from helpers import figures
 from helpers.charts import COLOURS, GREY, SERIES, Axis, Bars, Curve, Curves, contrast, ink, on_both
 from helpers.explorers import (
+    BugZoo,
     DotProductGrid,
     HeadBudget,
     HeadExplorer,
@@ -49,6 +50,7 @@ DRAWN = {
     "attention_pipeline": lambda: figures.attention_pipeline("Scale"),
     "multi_head_pipeline": figures.multi_head_pipeline,
     "course_map": figures.course_map,
+    "BugZoo": lambda: BugZoo().picture(),
     "DotProductGrid": lambda: DotProductGrid(Q[0, :4], K[0, :4]).picture(),
     "HeadBudget": lambda: HeadBudget(lambda keys: keys[..., 0] > 0).picture(),
     "HeadExplorer": lambda: HeadExplorer(WORDS[:2], n_heads=2).picture(),
@@ -270,8 +272,11 @@ def test_both_backends_draw_the_same_numbers_at_the_same_shares():
 
 
 def test_lengths_are_drawn_from_zero():
-    panel = figures.length_panel("lengths", np.array([[0.0, 2.0], [8.0, 1.0]]))
-    assert (panel.lowest, panel.limit) == (0, 8)
+    panel = figures.Panel("lengths", np.array([[0.0, 2.0], [8.0, 1.0]]), "lengths", 8)
+    assert panel.lowest == 0
+    picture = figures.heat_maps([panel], ["a", "b"], ["0", "1"])
+    (bar,) = picture.figure.axes[1:]
+    assert bar.get_ylim() == (0, 8) and bar.get_ylabel() == "length"
 
 
 def test_one_word_can_have_every_mask():
