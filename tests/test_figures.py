@@ -150,9 +150,19 @@ def test_nothing_is_cut_and_no_word_lies_on_another(name):
         apart = a.x1 <= b.x0 or b.x1 <= a.x0 or a.y1 <= b.y0 or b.y1 <= a.y0
         assert apart, f"{one.get_text()!r} lies on {other.get_text()!r}"
     for box in picture.figure.findobj(FancyBboxPatch):
+        frame = box.get_window_extent()
+        assert frame.x0 >= 1 and frame.x1 <= whole.x1 - 1 and frame.y0 >= 1 and frame.y1 <= whole.y1 - 1
         for text, place in places.items():
-            if box.get_window_extent().overlaps(place):
+            if frame.overlaps(place):
                 assert holds(box, text), f"{text.get_text()!r} is wider than its box"
+
+
+@pytest.mark.parametrize("shape", [(24, 2), (2, 24), (1, 1), (8, 8)])
+def test_a_map_of_any_shape_fits_a_page(shape):
+    panel = figures.Panel("a map", np.zeros(shape))
+    rows, columns = ([f"word{i}" for i in range(n)] for n in shape)
+    width, height = figures.heat_maps([panel], rows, columns).figure.get_size_inches()
+    assert width <= 9.4 and height <= 6
 
 
 @pytest.mark.parametrize("palette", ["weights", "signed", "lengths", "mask", "words"])
