@@ -52,12 +52,12 @@ __all__ = [
     "course_map",
     "draw_panel",
     "heat_maps",
-    "length_panel",
     "lines",
     "multi_head_pipeline",
     "numbers_text",
     "own_style",
     "palette_table",
+    "panel_colours",
     "points",
     "projections",
     "row_sum_note",
@@ -162,12 +162,6 @@ def score_panel(title: str, scores: np.ndarray, limit: float | None = None, digi
     return Panel(title, scores, "signed", limit or float(np.abs(finite).max(initial=0)) or 1.0, digits=digits)
 
 
-def length_panel(title: str, lengths: np.ndarray, digits: int = 1) -> Panel:
-    """A panel of numbers that are never negative, coloured from 0 to the largest."""
-    lengths = np.asarray(lengths, dtype=float)
-    return Panel(title, lengths, "lengths", float(lengths.max(initial=0)) or 1.0, digits=digits)
-
-
 def draw_panel(
     axes,
     panel: Panel,
@@ -240,8 +234,10 @@ def heat_maps(
     panel_width = min(3.4, 8.6 / per_line)
     row_space = 0.08 * max(len(short(word)) for word in rows) + 0.3
     column_space = 0.06 * max(len(short(word)) for word in columns) + 0.5
+    cell = min((panel_width - row_space) / n_columns, 4.2 / n_rows, 0.8)  # no tall map, no huge cell
+    panel_width = max(cell * n_columns + row_space, min(panel_width, 2.2))
     width = min(per_line * panel_width + 0.7 * len(scales) + 0.3, 9.4)
-    panel_height = (panel_width - row_space) * n_rows / n_columns + column_space
+    panel_height = cell * n_rows + column_space
     titles = [textwrap.fill(plain(panel.title), max(12, int(11.5 * panel_width))) for panel in panels]
     title_lines = max(title.count("\n") for title in titles)
     height = max(n_lines * (panel_height + 0.17 * title_lines) + 0.6, 1.7)

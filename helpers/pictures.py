@@ -77,7 +77,6 @@ class Picture:
             warnings.filterwarnings(
                 "ignore", "Glyph .* missing"
             )  # a box for a letter is better than a red page
-            self.figure.draw_without_rendering()  # the first layout does not know the final size of the words
             self.figure.savefig(buffer, format="png", dpi=100, metadata={"Software": None}, transparent=True)
         return buffer.getvalue()
 

@@ -16,6 +16,7 @@ from matplotlib.patches import FancyBboxPatch
 from helpers import figures
 from helpers.charts import COLOURS, GREY, SERIES, Axis, Bars, Curve, Curves, contrast, ink, on_both
 from helpers.explorers import (
+    BugZoo,
     DotProductGrid,
     HeadBudget,
     HeadExplorer,
@@ -49,6 +50,7 @@ DRAWN = {
     "attention_pipeline": lambda: figures.attention_pipeline("Scale"),
     "multi_head_pipeline": figures.multi_head_pipeline,
     "course_map": figures.course_map,
+    "BugZoo": lambda: BugZoo().picture(),
     "DotProductGrid": lambda: DotProductGrid(Q[0, :4], K[0, :4]).picture(),
     "HeadBudget": lambda: HeadBudget(lambda keys: keys[..., 0] > 0).picture(),
     "HeadExplorer": lambda: HeadExplorer(WORDS[:2], n_heads=2).picture(),
@@ -148,9 +150,19 @@ def test_nothing_is_cut_and_no_word_lies_on_another(name):
         apart = a.x1 <= b.x0 or b.x1 <= a.x0 or a.y1 <= b.y0 or b.y1 <= a.y0
         assert apart, f"{one.get_text()!r} lies on {other.get_text()!r}"
     for box in picture.figure.findobj(FancyBboxPatch):
+        frame = box.get_window_extent()
+        assert frame.x0 >= 1 and frame.x1 <= whole.x1 - 1 and frame.y0 >= 1 and frame.y1 <= whole.y1 - 1
         for text, place in places.items():
-            if box.get_window_extent().overlaps(place):
+            if frame.overlaps(place):
                 assert holds(box, text), f"{text.get_text()!r} is wider than its box"
+
+
+@pytest.mark.parametrize("shape", [(24, 2), (2, 24), (1, 1), (8, 8)])
+def test_a_map_of_any_shape_fits_a_page(shape):
+    panel = figures.Panel("a map", np.zeros(shape))
+    rows, columns = ([f"word{i}" for i in range(n)] for n in shape)
+    width, height = figures.heat_maps([panel], rows, columns).figure.get_size_inches()
+    assert width <= 9.4 and height <= 6
 
 
 @pytest.mark.parametrize("palette", ["weights", "signed", "lengths", "mask", "words"])
@@ -270,8 +282,11 @@ def test_both_backends_draw_the_same_numbers_at_the_same_shares():
 
 
 def test_lengths_are_drawn_from_zero():
-    panel = figures.length_panel("lengths", np.array([[0.0, 2.0], [8.0, 1.0]]))
-    assert (panel.lowest, panel.limit) == (0, 8)
+    panel = figures.Panel("lengths", np.array([[0.0, 2.0], [8.0, 1.0]]), "lengths", 8)
+    assert panel.lowest == 0
+    picture = figures.heat_maps([panel], ["a", "b"], ["0", "1"])
+    (bar,) = picture.figure.axes[1:]
+    assert bar.get_ylim() == (0, 8) and bar.get_ylabel() == "length"
 
 
 def test_one_word_can_have_every_mask():

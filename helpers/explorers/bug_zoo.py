@@ -13,11 +13,13 @@ from matplotlib.figure import Figure
 
 from helpers import examples, figures
 from helpers.attention import causal_mask, scaled_dot_product_attention
+from helpers.charts import ink
 from helpers.checks.catalogue import MISTAKES, RIGHT, attention, project, steps_with
-from helpers.explorers.explorer import Explorer, in_words, slider
+from helpers.explorers.explorer import Explorer, in_words
 from helpers.questions.answers_file import Choice, first_answers
 from helpers.questions.question import KnownQuestion
 from helpers.widgets import markup
+from helpers.widgets.controls import slider
 from helpers.widgets.head_map import HeadMap
 from helpers.widgets.static_fallback import note
 
@@ -375,16 +377,9 @@ def _drawn(panels, per_line: int) -> Figure:
             axes.set_axis_off()
             continue
         figures.draw_panel(axes, panel[0], panel[1], panel[1], "", "", numbers=False)
-        for i, j in np.ndindex(
-            panel[0].cells.shape
-        ):  # smaller than draw_panel writes them, so that ten maps fit
-            axes.text(
-                j,
-                i,
-                figures.cell_text(panel[0], i, j),
-                ha="center",
-                va="center",
-                fontsize=9 if len(panel[1]) < 4 else 6,
-                color="white" if panel[0].cells[i, j] < 0.6 else "black",
-            )
+        colours = figures.panel_colours(panel[0])
+        size = 9 if len(panel[1]) < 4 else 6  # smaller than draw_panel writes them, so that ten maps fit
+        for i, j in np.ndindex(panel[0].cells.shape):
+            text, colour = figures.cell_text(panel[0], i, j), ink(colours[i, j])
+            axes.text(j, i, text, ha="center", va="center", fontsize=size, color=colour)
     return figure

@@ -8,10 +8,10 @@ import ipywidgets as widgets
 
 from helpers.figures import Picture
 from helpers.widgets.accessible_controls import AccessibleControls
-from helpers.widgets.controls import refuse_unknown, sentence_line, slider
+from helpers.widgets.controls import refuse_unknown
 from helpers.widgets.static_fallback import note, show_with_fallback, view_entry
 
-__all__ = ["Explorer", "in_words", "slider", "sentence_line"]
+__all__ = ["Explorer", "in_words"]
 
 
 class Explorer(widgets.VBox):

@@ -130,8 +130,10 @@ def draw_likeliest(axes, title: str, grammar, found, known, hidden: int) -> None
     """The same with matplotlib: bars for the model, diamonds for the grammar."""
     best = likeliest(found)
     names = [grammar.words[i] + (" (hidden)" if i == hidden else "") for i in best]
-    bars = axes.barh(names, found[best], color=figures.COLOURS["weights"], height=0.6)
-    axes.bar_label(bars, [f"{found[i]:.3f}" for i in best], fontsize=8, padding=8)
+    axes.barh(names, found[best], color=figures.COLOURS["weights"], height=0.6)
+    for place, i in enumerate(best):  # beside the bar and its diamond
+        end = found[i] if known is None else max(found[i], known[i])
+        axes.text(end + 0.04, place, f"{found[i]:.3f}", fontsize=8, va="center")
     if known is not None:
         axes.plot(known[best], names, "D", color=figures.COLOURS["output"], ms=6, label="grammar")
         axes.legend(frameon=False, fontsize=8, loc="lower right")
