@@ -1,0 +1,309 @@
+"""Call a learner's function safely: on copies, with a time limit, and with what it prints and raises kept in.
+
+The limit is a trace function: it looks at the clock at every line that the call runs, in the call's own thread,
+and so can't interrupt anything else. Code that catches even that is interrupted again by a signal whose handler
+looks at which frame it has interrupted, and raises inside the call only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import inspect
+import io
+import linecache
+import re
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+from numpy.ma import MaskedArray  # imported on first use otherwise, which the time limit would cut short
+
+__all__ = ["Failure", "Place", "Result", "TookTooLong", "call", "close", "is_nothing", "kind_of", "limited"]
+
+LONGEST = 4_000  # characters of what a call prints, and rows of a generator, that are kept
+INSIST_AFTER = 0.05  # seconds that a call is given to end by itself once it has been interrupted
+_LIBRARY = (str(Path(threading.__file__).parent), "<frozen ")
+
+
+class TookTooLong(BaseException):
+    """Raised inside a call that doesn't end; a BaseException, so that `except Exception` lets it pass."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The learner's own line in which something happened.
+
+    line:   its number in the cell or file
+    where:  "line 3 of your cell", "line 12 of answers.py", or "" where there is no such line
+    source: its text
+    values: the names that the line could see
+    """
+
+    line: int = 0
+    where: str = ""
+    source: str = ""
+    values: Mapping[str, object] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A call that raised something, or that was stopped (kind "TookTooLong").
+
+    error:   the exception itself, None for a call that was stopped
+    seconds: how long the call took
+    """
+
+    kind: str
+    message: str = ""
+    place: Place = Place()
+    error: BaseException | None = field(default=None, repr=False)
+    printed: str = ""
+    seconds: float = 0.0
+
+    def same_as(self, other: object) -> bool:
+        return isinstance(other, Failure) and (self.kind, self.message) == (other.kind, other.message)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a call returned, as one array or a tuple of them, and which argument it changed."""
+
+    value: object
+    changed: str = ""
+    printed: str = ""
+    seconds: float = 0.0
+
+    def same_as(self, other: object) -> bool:
+        return isinstance(other, Result) and close(self.value, other.value)
+
+
+def call(function: Callable, arguments: Mapping[str, object], seconds: float | None = None) -> Result | Failure:
+    """Call a function with copies of the arguments. Nothing that it prints or raises gets out.
+
+    seconds: the call is stopped after this time; None for the course's own functions, which end
+
+    >>> call(lambda x: 2 * x, {"x": 21}).value
+    array(42)
+    """
+    given, printed = copy.deepcopy(dict(arguments)), _Printed()
+
+    def work():
+        return _as_numbers(function(*given.values()))
+
+    try:
+        with contextlib.redirect_stdout(printed), np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            start = time.perf_counter()
+            value = work() if seconds is None else limited(work, seconds)
+            took = time.perf_counter() - start
+    except TookTooLong:
+        return Failure("TookTooLong", printed=printed.getvalue(), seconds=time.perf_counter() - start)
+    except KeyboardInterrupt:  # the learner stops the cell
+        raise
+    except BaseException as error:
+        place, took = _place(error, function), time.perf_counter() - start
+        return Failure(type(error).__name__, _text(error), place, error, printed.getvalue(), took)
+    if seconds is not None and took > seconds:  # one long call in C, which nothing can interrupt
+        return Failure("TookTooLong", printed=printed.getvalue(), seconds=took)
+    changed = next((name for name, x in arguments.items() if not _unchanged(x, given[name])), "")
+    return Result(value, changed, printed.getvalue(), took)
+
+
+# ---- the time limit ----------------------------------------------------------------------------------------
+
+
+def limited(work: Callable, seconds: float):
+    """Call work() and return what it returns; after so many seconds, raise TookTooLong inside it."""
+    end, insisting = time.perf_counter() + seconds, _Insisting(sys._getframe())
+
+    def trace(frame, event, argument):
+        if time.perf_counter() > end and event in ("call", "line"):
+            insisting.start(trace)
+            if not frame.f_code.co_filename.startswith(_LIBRARY):  # which runs callbacks that drop what is raised
+                raise TookTooLong
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        return work()
+    finally:
+        insisting.inside = False  # in this very frame: from here on no handler raises
+        sys.settrace(before)
+        insisting.stop()
+
+
+class _Insisting:
+    """Interrupts a call again and again that catches its interruptions, until it has ended (where there are timers).
+
+    A signal's handler runs between two steps of the main thread, wherever that is by then. So it raises only if
+    the frame that it interrupts was called, at some remove, by the frame `below`.
+    """
+
+    def __init__(self, below: FrameType):
+        self.below: FrameType | None = below
+        self.started, self.inside = False, True
+
+    def start(self, trace: Callable) -> None:
+        """Begin, in a moment. Only the main thread can be reached by a signal."""
+        here = threading.current_thread() is threading.main_thread()
+        if here and not self.started and hasattr(signal, "setitimer"):
+            self.started, self.trace = True, trace
+            self.handler = signal.signal(signal.SIGALRM, self._raise_inside)
+            self.timer = signal.setitimer(signal.ITIMER_REAL, INSIST_AFTER, INSIST_AFTER)
+
+    def stop(self) -> None:
+        if self.started:
+            signal.setitimer(signal.ITIMER_REAL, *self.timer)
+            # A signal may still be on its way, and what Python does by default would end the process.
+            signal.signal(signal.SIGALRM, self.handler if callable(self.handler) else _ignore)
+        self.below = None
+
+    def _raise_inside(self, number, frame):
+        between = []
+        while frame is not None and frame is not self.below:
+            between.append(frame)
+            frame = frame.f_back
+        if not (self.inside and frame is self.below and between):
+            return
+        for each in between:  # an interruption ends a trace, so it begins again: the next line raises too
+            each.f_trace = self.trace
+        sys.settrace(self.trace)
+        # The next signal comes at random, so that it also hits the few steps outside of any try.
+        signal.setitimer(signal.ITIMER_REAL, (2 + time.perf_counter_ns() % 200) * 1e-6, INSIST_AFTER)
+        raise TookTooLong
+
+
+def _ignore(number, frame):
+    pass
+
+
+class _Printed(io.StringIO):
+    """Keeps the first few thousand characters, and can't be closed by the code that prints."""
+
+    def write(self, text: str) -> int:
+        room = LONGEST - self.tell()
+        if room > 0:
+            super().write(text[:room])
+        return len(text)
+
+    def close(self) -> None:
+        pass
+
+
+# ---- what came back ----------------------------------------------------------------------------------------
+
+
+def _as_numbers(value):
+    """An array, a tuple of arrays, None, or a sentence about something else."""
+    if is_nothing(value):
+        return None
+    if inspect.isgenerator(value) or isinstance(value, (map, zip, filter)):
+        value = list(islice(value, LONGEST))
+        if not value:
+            return "Your function returns a generator that yields nothing."
+    if isinstance(value, (set, dict, str, bytes)):
+        return f"Your function returns {kind_of(value)}."
+    if isinstance(value, MaskedArray):
+        value = value.filled(np.nan)
+    if isinstance(value, (list, tuple)) and any(_is_iterator(part) for part in value):
+        value = [list(islice(part, LONGEST)) if _is_iterator(part) else part for part in value]
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind in "SU":
+            return "Your function returns text where numbers are expected."
+        if array.dtype.kind == "c":
+            return "Your function returns complex numbers."
+        if array.dtype.kind in "Mm":
+            return "Your function returns dates."
+        if array.dtype.kind == "f" or array.dtype.name == "bfloat16":
+            return array
+        return array.astype(np.int64 if array.dtype.kind in "iub" else np.float64)
+    except TookTooLong:
+        raise
+    except Exception as error:
+        if isinstance(value, (list, tuple)) and len(value) <= 100:  # several results, each of its own shape
+            parts = [_as_numbers(part) for part in value]
+            if all(isinstance(part, np.ndarray) for part in parts):
+                return tuple(parts)
+        what = f"Your function returns {kind_of(value)} that can't be read as numbers"
+        if isinstance(error, OverflowError):
+            return f"{what}: one of them is too large for a float."
+        if isinstance(value, (list, tuple)) and any(part is None for part in value):
+            return f"{what}: there is a None in it."
+        if isinstance(value, (list, tuple)):
+            return f"{what}: its rows have different lengths."
+        return f"{what}."
+
+
+def _is_iterator(value):
+    return inspect.isgenerator(value) or isinstance(value, (map, zip, filter))
+
+
+def close(own, other) -> bool:
+    """Whether two results are the same, as far as the precision of their numbers goes."""
+    if isinstance(other, tuple):
+        own = own if isinstance(own, tuple) or np.ndim(own) < 2 else tuple(own)  # a table of tables will do
+        return isinstance(own, tuple) and len(own) == len(other) and all(map(close, own, other))
+    if not isinstance(own, np.ndarray) or not isinstance(other, np.ndarray):
+        return isinstance(own, str) and isinstance(other, str) and own == other
+    if own.shape != other.shape:
+        return False
+    kinds = {own.dtype.name, other.dtype.name}
+    loose = 3e-2 if "bfloat16" in kinds else 3e-3 if "float16" in kinds else 1e-4 if "float32" in kinds else 1e-5
+    with np.errstate(all="ignore"):
+        return np.allclose(own.astype(float), other.astype(float), rtol=loose, atol=loose, equal_nan=True)
+
+
+def is_nothing(value: object) -> bool:
+    """Whether a function returned nothing: None, or the three dots of an open exercise."""
+    return value is None or value is ... or value is NotImplemented
+
+
+def kind_of(value: object) -> str:
+    """The type of a value with its article: "a list", "an ndarray"."""
+    name = type(value).__name__
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _unchanged(given, now) -> bool:
+    if not isinstance(given, np.ndarray):
+        return bool(given == now)
+    return np.array_equal(given, now, equal_nan=given.dtype.kind == "f")
+
+
+# ---- where an error happened -------------------------------------------------------------------------------
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return " ".join(str(error).split())
+    except Exception:
+        return "(an error whose text can't be read)"
+
+
+def _place(error: BaseException, function: Callable) -> Place:
+    """The last line of the learner's, in the cell or file of their function or in another cell."""
+    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    own, trace = None, error.__traceback__
+    while trace:
+        name = trace.tb_frame.f_code.co_filename
+        if file and (name == file or re.search(r"ipykernel_\d|<ipython-input", name)):
+            own = trace
+        trace = trace.tb_next
+    if own is None:
+        return Place()
+    name, line = own.tb_frame.f_code.co_filename, own.tb_lineno
+    in_cell = re.search(r"ipykernel_\d|^<", name)
+    where = f"line {line} of {'your cell' if in_cell else Path(name).name}"
+    values = {**own.tb_frame.f_globals, **own.tb_frame.f_locals}
+    return Place(line, where, linecache.getline(name, line).strip(), values)
