@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from helpers.checks.run import Failure, Result, call
+from helpers.checks.run import Failure, Result, call, where
 
 __all__ = ["Part", "Program"]
 
@@ -27,7 +27,7 @@ _SKIPPED = (ast.Slice, ast.Starred, ast.GeneratorExp, ast.Lambda, ast.Yield, ast
 
 @dataclass(frozen=True)
 class Part:
-    """An expression of the function: its number in the order of evaluation, text, node, and line in the cell."""
+    """An expression of the function: its number in the order of evaluation, its text, and its line."""
 
     number: int
     text: str
@@ -46,10 +46,12 @@ class Program:
         code = function.__code__
         lines, first = inspect.getsourcelines(function)
         tree = ast.parse(textwrap.dedent("".join(lines)))
-        found = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == code.co_name]
+        found = [
+            node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == code.co_name
+        ]
         if not found or code.co_freevars or inspect.isgeneratorfunction(function):
             raise ValueError("there's no plain function definition to read")
-        self.function, self.name = found[0], code.co_name
+        self.function, self.name, self.file = found[0], code.co_name, code.co_filename
         self.function.decorator_list = []
         self.space = function.__globals__
         self.first = first
@@ -75,7 +77,7 @@ class Program:
         if not _worth(node):
             return inside
         node.part = len(self.parts)  # type: ignore[attr-defined]
-        line = getattr(node, "lineno", 1) + self.first - 1
+        line = getattr(node, "lineno", 1)
         self.parts.append(Part(len(self.parts), ast.unparse(node), node, line, tuple(inside)))  # type: ignore[arg-type]
         return [len(self.parts) - 1]
 
@@ -124,14 +126,15 @@ class Program:
         tree = _Exchange(number, node).visit(copy.deepcopy(self.function))
         return self._defined(self._compiled(tree))
 
-    def without(self, line: ast.stmt) -> Callable | None:
-        """The function without one of its statements; None if nothing is left."""
-        lines = [copy.deepcopy(each) for each in self.function.body if each is not line]
-        if not lines:
-            return None
+    def with_body(self, body: list[ast.stmt]) -> Callable:
+        """The function with other statements."""
         tree = copy.deepcopy(self.function)
-        tree.body = lines
+        tree.body = copy.deepcopy(body)
         return self._defined(self._compiled(tree))
+
+    def where(self, line: int) -> str:
+        """A line of the cell or file in words; `line` counts as ast does, from the function's first line."""
+        return where(self.file, line + self.first - 1)
 
 
 def _worth(node: ast.AST) -> bool:

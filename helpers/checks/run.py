@@ -27,7 +27,18 @@ from types import FrameType
 import numpy as np
 from numpy.ma import MaskedArray  # imported on first use otherwise, which the time limit would cut short
 
-__all__ = ["Failure", "Place", "Result", "TookTooLong", "call", "close", "is_nothing", "kind_of", "limited"]
+__all__ = [
+    "Failure",
+    "Place",
+    "Result",
+    "TookTooLong",
+    "call",
+    "close",
+    "is_nothing",
+    "kind_of",
+    "limited",
+    "where",
+]
 
 LONGEST = 4_000  # characters of what a call prints, and rows of a generator, that are kept
 INSIST_AFTER = 0.05  # seconds that a call is given to end by itself once it has been interrupted
@@ -86,7 +97,9 @@ class Result:
         return isinstance(other, Result) and close(self.value, other.value)
 
 
-def call(function: Callable, arguments: Mapping[str, object], seconds: float | None = None) -> Result | Failure:
+def call(
+    function: Callable, arguments: Mapping[str, object], seconds: float | None = None
+) -> Result | Failure:
     """Call a function with copies of the arguments. Nothing that it prints or raises gets out.
 
     seconds: the call is stopped after this time; None for the course's own functions, which end
@@ -128,7 +141,9 @@ def limited(work: Callable, seconds: float):
     def trace(frame, event, argument):
         if time.perf_counter() > end and event in ("call", "line"):
             insisting.start(trace)
-            if not frame.f_code.co_filename.startswith(_LIBRARY):  # which runs callbacks that drop what is raised
+            if not frame.f_code.co_filename.startswith(
+                _LIBRARY
+            ):  # which runs callbacks that drop what is raised
                 raise TookTooLong
         return trace
 
@@ -217,6 +232,8 @@ def _as_numbers(value):
         value = value.filled(np.nan)
     if isinstance(value, (list, tuple)) and any(_is_iterator(part) for part in value):
         value = [list(islice(part, LONGEST)) if _is_iterator(part) else part for part in value]
+    if _too_deep(value):
+        return "Your function returns lists that are nested too deep, or too long, to be a table of numbers."
     try:
         array = np.asarray(value)
         if array.dtype.kind in "SU":
@@ -245,6 +262,16 @@ def _as_numbers(value):
         return f"{what}."
 
 
+def _too_deep(value) -> bool:
+    """Whether lists hold more than a table can, such as a list that holds itself: NumPy would work for ever."""
+    level = [value]
+    for _ in range(6):
+        level = [part for each in level if isinstance(each, (list, tuple)) for part in each[:LONGEST]]
+        if len(level) > 100 * LONGEST:
+            return True
+    return any(isinstance(each, (list, tuple)) for each in level)
+
+
 def _is_iterator(value):
     return inspect.isgenerator(value) or isinstance(value, (map, zip, filter))
 
@@ -259,7 +286,9 @@ def close(own, other) -> bool:
     if own.shape != other.shape:
         return False
     kinds = {own.dtype.name, other.dtype.name}
-    loose = 3e-2 if "bfloat16" in kinds else 3e-3 if "float16" in kinds else 1e-4 if "float32" in kinds else 1e-5
+    loose = (
+        3e-2 if "bfloat16" in kinds else 3e-3 if "float16" in kinds else 1e-4 if "float32" in kinds else 1e-5
+    )
     with np.errstate(all="ignore"):
         return np.allclose(own.astype(float), other.astype(float), rtol=loose, atol=loose, equal_nan=True)
 
@@ -303,7 +332,15 @@ def _place(error: BaseException, function: Callable) -> Place:
     if own is None:
         return Place()
     name, line = own.tb_frame.f_code.co_filename, own.tb_lineno
-    in_cell = re.search(r"ipykernel_\d|^<", name)
-    where = f"line {line} of {'your cell' if in_cell else Path(name).name}"
     values = {**own.tb_frame.f_globals, **own.tb_frame.f_locals}
-    return Place(line, where, linecache.getline(name, line).strip(), values)
+    return Place(line, where(name, line), linecache.getline(name, line).strip(), values)
+
+
+def where(file: str, line: int) -> str:
+    """A line in words: "line 3 of your cell", or "line 12 of answers.py" for a function from a file.
+
+    >>> where("/home/me/answers.py", 12)
+    'line 12 of answers.py'
+    """
+    in_cell = re.search(r"ipykernel_\d|^<", file)
+    return f"line {line} of {'your cell' if in_cell else Path(file).name}"

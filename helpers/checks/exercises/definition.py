@@ -41,6 +41,8 @@ class Exercise:
     pipeline:  the right answer made of the catalogue's steps, so that its mistakes are known
     own:       further mistakes, which only this exercise knows
     problem:   for an exercise with many right answers: what is wrong with this one, or ""
+    steps:     what a right answer works out on its way, by name (helpers/checks/steps.py)
+    lesson:    one sentence on what to take from it, shown after "Right"
     """
 
     right: Callable
@@ -51,6 +53,8 @@ class Exercise:
     pipeline: Callable | None = None
     own: tuple[Wrong, ...] = ()
     problem: Callable[..., str] | None = None
+    steps: Callable[..., dict] | None = None
+    lesson: str = ""
 
     @property
     def name(self) -> str:

@@ -54,6 +54,10 @@ EXERCISES = (
                 "These are means: each sum was divided by {n_keys}.",
             ),
         ),
+        lesson=(
+            "axis=-1 is the last axis: with (n_queries, n_keys) it runs over the keys, so each "
+            "query keeps one number."
+        ),
     ),
     Exercise(
         my_favourites,
@@ -92,6 +96,9 @@ EXERCISES = (
                 lambda w: w.argmin(axis=-1),
                 "These are the places of the smallest weights: argmax instead of argmin.",
             ),
+        ),
+        lesson=(
+            "argmax returns a position, max the number that stands there; the axis means the same in both."
         ),
     ),
 )

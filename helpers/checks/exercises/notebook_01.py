@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from helpers.checks import catalogue
+from helpers.checks import catalogue, intermediates
 from helpers.checks.exercises.definition import Case, Exercise, Wrong
 from helpers.checks.exercises.inputs import drawn, projection_case
 
@@ -87,6 +87,10 @@ EXERCISES = (
                 " meet.",
             ),
         ),
+        lesson=(
+            "A score is one number for a whole pair of vectors: large if they point the same way, "
+            "and if they're long."
+        ),
     ),
     Exercise(
         my_projections,
@@ -109,6 +113,11 @@ EXERCISES = (
                 lambda x, w_q, w_k, w_v: x @ w_q,
                 "These are the queries alone. Give back all three, separated by commas.",
             ),
+        ),
+        steps=intermediates.projections,
+        lesson=(
+            "Queries, keys and values are three views of the same words; only the matrices, which "
+            "are learned, differ."
         ),
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from helpers.checks import intermediates
 from helpers.checks.exercises.definition import Case, Exercise
 from helpers.checks.exercises.inputs import drawn, sizes_of, weights_case
 
@@ -61,6 +62,11 @@ EXERCISES = (
         lambda steps, scores, d_k: steps["scale"](
             scores, {"d_k": d_k, "n_keys": scores.shape[-1], "d_v": d_k, "d_model": d_k, "columns": d_k}
         ),
+        steps=intermediates.scale,
+        lesson=(
+            "The divisor is the standard deviation that a sum of d_k products has at random, so "
+            "scores stay as large as before whatever d_k is."
+        ),
     ),
     Exercise(
         my_softmax,
@@ -78,6 +84,11 @@ EXERCISES = (
             ),
         ),
         lambda steps, scores: steps["softmax"](scores, steps),
+        steps=intermediates.of_softmax,
+        lesson=(
+            "Subtracting the row's maximum changes no weight, since softmax sees only "
+            "differences; it just keeps exp in range."
+        ),
     ),
     Exercise(
         my_outputs,
@@ -89,5 +100,9 @@ EXERCISES = (
             "That is what a matrix product does: weights @ values.",
         ),
         lambda steps, weights, values: steps["mix"](weights, values),
+        lesson=(
+            "A matrix product with weights on the left is a weighted mean of the rows on the "
+            "right, for all queries at once."
+        ),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from helpers.attention import softmax
-from helpers.checks import catalogue
+from helpers.checks import catalogue, intermediates
 from helpers.checks.exercises.definition import Case, Exercise
 from helpers.checks.exercises.inputs import attention_case, attention_cases, drawn, projection_case
 
@@ -58,6 +58,11 @@ EXERCISES = (
             "The scores are queries @ keys.T / np.sqrt(d_k), and d_k is keys.shape[-1].",
         ),
         catalogue.attention,
+        steps=intermediates.attention,
+        lesson=(
+            "Nothing in these lines depends on how many queries or keys there are, and that's why "
+            "attention takes texts of any length."
+        ),
     ),
     Exercise(
         my_masked_attention,
@@ -72,6 +77,11 @@ EXERCISES = (
             "Where the mask is False, put −inf: np.where(mask, scores, -np.inf).",
         ),
         catalogue.attention,
+        steps=intermediates.attention,
+        lesson=(
+            "A score of −inf becomes a weight of exactly 0, and softmax shares the whole 1 among "
+            "the keys that are left."
+        ),
     ),
     Exercise(
         my_cross_attention,
@@ -84,6 +94,11 @@ EXERCISES = (
         ),
         lambda steps, x, context, *matrices: catalogue.attention(
             steps, *catalogue.project(steps, x, *matrices, context), d_model=x.shape[-1]
+        ),
+        steps=intermediates.cross_attention,
+        lesson=(
+            "Only the source of the rows differs from self-attention: as many outputs as there "
+            "are queries, as many weights in each row as there are keys."
         ),
     ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from helpers.attention import softmax
-from helpers.checks import catalogue
+from helpers.checks import catalogue, intermediates
 from helpers.checks.exercises.definition import Case, Exercise
 from helpers.checks.exercises.inputs import projection_case, sizes_of
 
@@ -74,6 +74,10 @@ EXERCISES = (
             "Head i owns the columns i · d_k up to (i + 1) · d_k: w_q[:, head * d_k:(head + 1) * d_k].",
         ),
         catalogue.one_head,
+        steps=intermediates.head,
+        lesson=(
+            "A head is a slice of columns of the large matrices; it never needs the columns of another head."
+        ),
     ),
     Exercise(
         my_split,
@@ -85,6 +89,11 @@ EXERCISES = (
             "Then swap the first two axes: .swapaxes(0, 1).",
         ),
         lambda steps, x, n_heads: steps["split"](x, n_heads),
+        steps=intermediates.split,
+        lesson=(
+            "reshape alone never moves a number; the swap of the axes is what gives each head a "
+            "piece of every word."
+        ),
     ),
     Exercise(
         my_merge,
@@ -96,5 +105,10 @@ EXERCISES = (
             "First .swapaxes(0, 1), which gives (n, n_heads, d_k), then reshape.",
         ),
         lambda steps, heads: steps["merge"](heads),
+        steps=intermediates.merge,
+        lesson=(
+            "The merge must copy, because after the swap a word's numbers no longer stand side by "
+            "side in memory."
+        ),
     ),
 )

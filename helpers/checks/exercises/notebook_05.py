@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from helpers.attention import softmax
-from helpers.checks import catalogue
+from helpers.checks import catalogue, intermediates
 from helpers.checks.exercises.definition import Case, Exercise
 from helpers.checks.exercises.inputs import drawn, projection_case, sizes_of
 
@@ -60,6 +60,11 @@ EXERCISES = (
             ),
         ),
         catalogue.multi_head,
+        steps=intermediates.multi_head,
+        lesson=(
+            "All heads cost one product each for q, k and v: the head axis is just another batch "
+            "axis of the same two products."
+        ),
     ),
     Exercise(
         my_writes,
@@ -71,5 +76,10 @@ EXERCISES = (
             "Cut W_O to (n_heads, d_v, d_model); then found @ that multiplies head by head.",
         ),
         catalogue.writes,
+        steps=intermediates.writes,
+        lesson=(
+            "The product with W_O is a sum over heads, so each head's contribution to the output "
+            "can be read, or removed, by itself."
+        ),
     ),
 )

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from helpers.attention import softmax
-from helpers.checks import catalogue
+from helpers.checks import catalogue, intermediates
 from helpers.checks.catalogue import RIGHT
 from helpers.checks.exercises.definition import Case, Exercise, Wrong
 from helpers.checks.exercises.inputs import attention_cases, drawn, weights_case
@@ -155,6 +155,11 @@ EXERCISES = (
                 "That is the sum over the heads. Divide the weights by it.",
             ),
         ),
+        steps=intermediates.shares,
+        lesson=(
+            "Shares compare the heads with one another for each pair of words; they no longer say "
+            "how much a query attends to a key."
+        ),
     ),
     Exercise(
         my_other_row,
@@ -173,6 +178,10 @@ EXERCISES = (
             ),
         ),
         problem=_not_another_row,
+        lesson=(
+            "Different attention weights can have exactly the same effect, so weights alone don't "
+            "explain an output."
+        ),
     ),
     Exercise(
         my_null_attention,
@@ -222,6 +231,11 @@ EXERCISES = (
                 _null_scores_1,
                 "Your null token scores 1. Its key is all zeros, so its score is 0.",
             ),
+        ),
+        steps=intermediates.null_attention,
+        lesson=(
+            "The null token adds e^0 = 1 to each row's sum, so a query with only low scores can "
+            "attend to nothing."
         ),
     ),
 )

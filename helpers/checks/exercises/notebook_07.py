@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from helpers.attention import softmax
-from helpers.checks import catalogue
+from helpers.checks import catalogue, intermediates
 from helpers.checks.catalogue import RIGHT
 from helpers.checks.exercises.definition import Case, Exercise, Wrong
 from helpers.checks.exercises.inputs import drawn, sizes_of, weights_case
@@ -119,6 +119,11 @@ EXERCISES = (
                 "That is the loss, one number. Its gradient has one number for each of the {n} scores.",
             ),
         ),
+        steps=intermediates.loss_gradient,
+        lesson=(
+            "Softmax and logarithm together have the simplest gradient there is: what the model "
+            "says, minus what is true."
+        ),
     ),
     Exercise(
         my_softmax_gradient,
@@ -180,6 +185,10 @@ EXERCISES = (
                 "The product with the weights is missing: a key with hardly any weight hardly reacts.",
             ),
         ),
+        steps=intermediates.softmax_gradient,
+        lesson=(
+            "Each row sums to 0, because a row of weights always sums to 1: what one key gains, others lose."
+        ),
     ),
     Exercise(
         my_query_gradient,
@@ -228,6 +237,11 @@ EXERCISES = (
                 "The queries stand where the keys belong: a query's gradient is made of the keys that it"
                 " met.",
             ),
+        ),
+        steps=intermediates.query_gradient,
+        lesson=(
+            "Backwards, the same product runs with the other factor, and a constant such as "
+            "1/√d_k stays as it is."
         ),
     ),
 )

@@ -1,0 +1,259 @@
+"""Where an answer leaves the right way: in which part, proved by exchanging that part and running the rest.
+
+If a part's value is exchanged for the right intermediate result and the answer is then right in every case, all
+that comes after the part is right. If a small change of a part does it, the change says what is wrong. Nothing
+is said that hasn't been tried.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from helpers.checks.edits import edits
+from helpers.checks.exercises import Case, Exercise
+from helpers.checks.messages import shape_of
+from helpers.checks.program import Part, Program
+from helpers.checks.relations import related
+from helpers.checks.run import Failure, Result, call, close
+from helpers.checks.weights import in_words
+
+__all__ = ["Traced", "trace"]
+
+BUDGET = 1.2  # seconds for all that is tried
+
+
+@dataclass(frozen=True)
+class Traced:
+    """What a trace has found.
+
+    text:  a sentence or two that tell the cause, or ""
+    right: the last part that holds a right intermediate result, in a sentence, or ""
+    """
+
+    text: str = ""
+    right: str = ""
+
+
+class _Search:
+    """One answer, its runs on every case, and what a right answer works out there."""
+
+    def __init__(self, exercise: Exercise, program: Program, cases: Sequence[Case], wanted: Sequence[Result]):
+        self.exercise, self.program, self.cases, self.wanted = exercise, program, cases, wanted
+        runs = [program.run(case.arguments) for case in cases]
+        self.outcomes = [outcome for outcome, _ in runs]
+        self.values = [values for _, values in runs]
+        self.steps = [exercise.steps(*case.arguments.values()) if exercise.steps else {} for case in cases]
+        self.end = time.perf_counter() + BUDGET
+        bad = [i for i, (a, b) in enumerate(zip(self.outcomes, wanted)) if not a.same_as(b)]
+        self.order = [*bad, *(i for i in range(len(cases)) if i not in bad)]  # the cases that tell most first
+
+    def right_with(self, change: Callable[[int], Callable]) -> bool:
+        """Whether a changed function is right in every case."""
+        return all(call(change(i), self.cases[i].arguments, 0.5).same_as(self.wanted[i]) for i in self.order)
+
+    def time_is_up(self) -> bool:
+        return time.perf_counter() > self.end
+
+    def reached(self, part: Part) -> bool:
+        return all(values[part.number] for values in self.values)
+
+    # ---- the value of a part exchanged ---------------------------------------------------------------------
+
+    def exchanged(self) -> tuple[Part, str] | None:
+        """The first part that only needs to hold another value, and that value's name."""
+        for part in self.program.parts:
+            for name in self.steps[0]:
+                if self.time_is_up():
+                    return None
+                if self.reached(part) and self._fits(part, name) and self.right_with(self._new(part, name)):
+                    return part, name
+        return None
+
+    def _fits(self, part: Part, name: str) -> bool:
+        """Whether a step could stand in the place of a part, and doesn't stand there already."""
+        same = []
+        for values, steps in zip(self.values, self.steps):
+            own, step = values[part.number], steps[name]
+            if len(own) == 1:
+                if isinstance(step, list) or callable(own[0]) or isinstance(own[0], (str, bool, tuple)):
+                    return False
+                if np.ndim(step) == 0 and (np.ndim(own[0]) != 0 or own[0] is None):
+                    return False
+                if np.ndim(step) and not np.ndim(own[0]):
+                    return False
+                forms = [_array(own[0])]
+                wanted = [_in_form(step, own[0])]
+            else:
+                parts = _in_turn(step, own)
+                if parts is None:
+                    return False
+                forms, wanted = [_array(x) for x in own], parts
+            same.append(all(a is not None and close(a, np.asarray(b)) for a, b in zip(forms, wanted)))
+        return not all(same)
+
+    def _new(self, part: Part, name: str) -> Callable[[int], Callable]:
+        def change(i):
+            own, step = self.values[i][part.number], self.steps[i][name]
+            turns = [_in_form(step, own[0])] if len(own) == 1 else _in_turn(step, own)
+            return self.program.with_value(part.number, lambda n: turns[n % len(turns)])
+
+        return change
+
+    # ---- a part written otherwise --------------------------------------------------------------------------
+
+    def edited(self) -> tuple[str, int] | None:
+        """The first small change that makes the function right: its sentence and line."""
+        for edit in edits(self.program, self.values[self.order[0]]):
+            if self.time_is_up():
+                return None
+            try:
+                function = edit.make()
+            except (SyntaxError, ValueError, TypeError):
+                continue
+            if self.right_with(lambda _, function=function: function):
+                return edit.sentence, edit.line
+        return None
+
+    # ---- what is right -------------------------------------------------------------------------------------
+
+    def named(self, part: Part) -> str:
+        """The name of the step whose value a part holds in every case, or ""."""
+        for name in reversed(list(self.steps[0])):
+            if self.reached(part) and all(
+                len(values[part.number]) == 1 and _holds(values[part.number][0], steps[name])
+                for values, steps in zip(self.values, self.steps)
+            ):
+                return name
+        return ""
+
+    def last_right(self) -> tuple[Part, str] | None:
+        found = None
+        for part in self.program.parts:
+            name = self.named(part)
+            if name and name not in ("d_k", "√d_k", "n", "n_heads", "the queries", "the keys", "the values"):
+                found = part, name
+        return found
+
+    def related(self, part: Part, name: str) -> str:
+        """How the value of a part differs from a step, as a predicate."""
+        own = [values[part.number] for values in self.values]
+        if any(len(each) != 1 for each in own):
+            return ""
+        pairs = [(each[0], _in_form(steps[name], each[0])) for each, steps in zip(own, self.steps)]
+        arguments = [case.arguments for case in self.cases]
+        if "weights" in name and all(np.shape(a) == np.shape(b) for a, b in pairs):
+            masks = [given.get("mask") for given in arguments]
+            if said := in_words([a for a, _ in pairs], [b for _, b in pairs], masks):
+                return said
+        return related(
+            [a for a, _ in pairs], [b for _, b in pairs], arguments, [case.sizes for case in self.cases]
+        )
+
+
+def trace(
+    exercise: Exercise, program: Program | None, cases: Sequence[Case], wanted: Sequence[Result]
+) -> Traced:
+    """Look for the part of an answer in which the slip is."""
+    if program is None:
+        return Traced()
+    search = _Search(exercise, program, cases, wanted)
+    if edit := search.edited():
+        sentence, line = edit
+        return Traced(f"The slip is in {program.where(line)}. {sentence}")
+    if exchange := search.exchanged():
+        return Traced(_exchange_in_words(search, *exchange), _right_in_words(search))
+    return Traced(right=_right_in_words(search))
+
+
+def _exchange_in_words(search: _Search, part: Part, name: str) -> str:
+    own = [values[part.number] for values in search.values]
+    worst = search.order[0]
+    where = search.program.where(part.line)
+    last = name == list(search.steps[0])[-1]
+    predicate = search.related(part, name)
+    inner = [search.named(search.program.parts[n]) for n in part.inner]
+    if last and not (all(inner) or predicate):
+        return ""
+    held = (
+        f"`{part.text}` should hold {name}"
+        if np.ndim(own[worst][0]) or len(own[worst]) > 1
+        else (f"`{part.text}` is {shape_of(own[worst][0])}, and {name} belongs there")
+    )
+    after = "" if last else " All that comes after it is right."
+    how = f" It {predicate}." if predicate else _shape_words(own[worst], search.steps[worst][name])
+    return f"The slip is in {where}: {held}.{how}{after}"
+
+
+def _shape_words(own, step):
+    if len(own) == 1 and np.ndim(step) and np.shape(own[0]) != np.shape(step):
+        return f" It has the shape {np.shape(own[0])}, and should have {np.shape(step)}."
+    return ""
+
+
+def _right_in_words(search: _Search) -> str:
+    found = search.last_right()
+    if not found:
+        return ""
+    part, name = found
+    verb = "are" if name.endswith("s") else "is"
+    what = f"`{part.text}` holds {name}, as it should"
+    return (
+        f"Up to {search.program.where(part.line)} all is well: {what}. So the slip comes after it."
+        if verb
+        else ""
+    )
+
+
+# ---- values ------------------------------------------------------------------------------------------------
+
+
+def _array(value):
+    try:
+        array = np.asarray(value)
+    except Exception:
+        return None
+    return array if array.dtype.kind in "fiub" else None
+
+
+def _forms(step) -> Iterator[np.ndarray]:
+    """A step as it is, with its last two axes swapped, and with an axis of length 1 before it."""
+    array = np.asarray(step)
+    yield array
+    if array.ndim >= 2:
+        yield array.swapaxes(-1, -2)
+        if array.ndim == 3:
+            yield array.swapaxes(0, 1)
+        yield array[None]
+        yield array.swapaxes(-1, -2)[None]
+        yield array[:, None]
+    if array.ndim and array.shape[-1] == 1:
+        yield array[..., 0]
+
+
+def _in_form(step, own):
+    """The step, in the form in which the learner has it."""
+    if not np.ndim(step) or isinstance(step, list):
+        return step
+    fitting = [form for form in _forms(step) if form.shape == np.shape(own)]
+    return next((form.copy() for form in fitting), np.asarray(step))
+
+
+def _in_turn(step, own):
+    """What a part should hold in turn, in a loop over heads or rows; None where it doesn't fit."""
+    if not isinstance(step, (list, np.ndarray)) or len(own) < 2 or len(step) != len(own):
+        return None
+    shapes_match = [np.ndim(a) == np.ndim(b) for a, b in zip(own, step)]
+    if not all(shapes_match) or any(_array(x) is None for x in own):
+        return None
+    return [_in_form(b, a) for a, b in zip(own, step)]
+
+
+def _holds(own, step) -> bool:
+    array = _array(own)
+    if array is None or isinstance(step, list):
+        return False
+    return any(close(array, form) for form in _forms(step))
