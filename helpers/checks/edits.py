@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import copy
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from helpers.checks.messages import brief
 from helpers.checks.program import Part, Program
 
 __all__ = ["Edit", "edits"]
@@ -27,7 +29,7 @@ class Edit:
 def edits(program: Program, values: list[list]) -> Iterator[Edit]:
     """Every change that is tried, the smallest and likeliest first; values are those of the parts in one run."""
     yield from _statements(program)
-    for changes in (_constants, _names, _operators, _calls, _methods, _wrapped, _dropped):
+    for changes in (_dropped, _constants, _names, _operators, _calls, _methods, _wrapped):
         for part in program.parts:
             value = values[part.number][0] if values[part.number] else None
             for node, sentence in changes(program, part, value, values):
@@ -46,21 +48,26 @@ def _expression(text: str) -> ast.expr:
 
 
 def _constants(program: Program, part: Part, value, values) -> Changes:
-    if not isinstance(part.node, ast.Constant) or isinstance(value, (str, bytes)) or value is None:
+    node, parent = part.node, program.parents.get(part.number)
+    negative = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+    if negative and isinstance(node.operand, ast.Constant):
+        value = values[part.number][0] if values[part.number] else None
+    elif not isinstance(node, ast.Constant) or (parent and isinstance(parent.node, ast.UnaryOp)):
+        return
+    if not isinstance(value, (bool, int, float)):
         return
     keyword = _keyword_of(program, part)
     before = f"{keyword}={part.text}" if keyword else part.text
+    context = "" if parent is None or keyword else f" (in `{brief(parent.text)}`)"
     if isinstance(value, bool):
         yield ast.Constant(not value), f"`{before}` should be {not value}."
         return
-    for other in (-1, 0, 1, 2, -2, 3, 0.5):
+    for other in (-1, 0, 1, 2, -2, 3, 0.5) if keyword in ("axis", "dim") else (0, 1, -1, 2, -2, 3, 0.5):
         if other == value and isinstance(value, int):
             continue
         after = f"{keyword}={other}" if keyword else f"{other}"
-        yield (
-            _expression(str(other)),
-            _axis_words(keyword, before, after) or f"`{before}` should be `{after}`.",
-        )
+        words = _axis_words(keyword, before, after) or f"`{before}` should be `{after}`{context}."
+        yield _expression(str(other)), words
 
 
 def _axis_words(keyword, before, after):
@@ -94,7 +101,7 @@ def _names(program: Program, part: Part, value, values) -> Changes:
             known[other.text] = None
     for name in known:
         if name != part.text and not name.startswith("np"):
-            yield ast.Name(name, ast.Load()), f"`{part.text}` stands where `{name}` belongs."
+            yield ast.Name(name, ast.Load()), f"`{brief(part.text)}` stands where `{name}` belongs."
 
 
 _SIGNS: Mapping[type, str] = {
@@ -148,30 +155,41 @@ def _operators(program: Program, part: Part, value, values) -> Changes:
     node = part.node
     if isinstance(node, ast.BinOp):
         for other, words in _INSTEAD.get(type(node.op), {}).items():
-            yield ast.BinOp(node.left, other(), node.right), f"{words} (in `{part.text}`)."
+            yield ast.BinOp(node.left, other(), node.right), f"{words} (in `{brief(part.text)}`)."
         if isinstance(node.op, (ast.MatMult, ast.Sub, ast.Div)):
             swapped = ast.BinOp(node.right, node.op, node.left)
-            yield swapped, f"The two sides of `{part.text}` are swapped: `{ast.unparse(swapped)}` is right."
+            yield (
+                swapped,
+                f"The two sides of `{brief(part.text)}` are swapped: `{ast.unparse(swapped)}` is right.",
+            )
     if isinstance(node, ast.Compare) and len(node.ops) == 1:
         for table, words in ((_COMPARED, "is the wrong way round"), (_NEARLY, "is off by one at its limit")):
             if type(node.ops[0]) in table:
                 other = ast.Compare(node.left, [table[type(node.ops[0])]()], node.comparators)
-                yield other, f"`{part.text}` {words}: `{ast.unparse(other)}` is right."
+                yield other, f"`{brief(part.text)}` {words}: `{ast.unparse(other)}` is right."
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Invert, ast.Not, ast.USub)):
         inside = ast.unparse(node.operand)
+        if isinstance(value, np.ndarray) and value.dtype == bool or value is None:
+            words = "NumPy's `-` doesn't turn True into False, and `~` does"
+            yield ast.UnaryOp(ast.Invert(), node.operand), f"{words}: `~{inside}`."
         words = "has the wrong sign" if isinstance(node.op, ast.USub) else "is the wrong way round"
-        yield node.operand, f"`{part.text}` {words}: `{inside}` is right."
+        yield node.operand, f"`{brief(part.text)}` {words}: `{inside}` is right."
 
 
-_AGAIN = {"softmax": "softmax is applied once more than it should be", "exp": "exp is applied once too often"}
+_AGAIN = ("softmax", "exp")
 _ROUNDS = ("int", "round", "floor", "ceil", "rint", "trunc", "around")
+
+
+def _name_of(node) -> str:
+    function = getattr(node, "func", None)
+    return getattr(function, "attr", "") or getattr(function, "id", "")
 
 
 def _calls(program: Program, part: Part, value, values) -> Changes:
     """A call without what it calls, or with its arguments in another order."""
     node = part.node
     if isinstance(node, ast.Attribute) and node.attr in ("T", "mT"):
-        yield node.value, f"`{part.text}` is transposed, and shouldn't be."
+        yield node.value, f"`{brief(part.text)}` is transposed, and shouldn't be."
         return
     if not isinstance(node, ast.Call):
         return
@@ -183,30 +201,37 @@ def _calls(program: Program, part: Part, value, values) -> Changes:
     )
     inside = node.func.value if method and isinstance(node.func, ast.Attribute) else (node.args or [None])[0]
     if inside is not None and not isinstance(inside, ast.Starred):
-        text = ast.unparse(inside)
-        if name in _ROUNDS:
-            words = f"`{part.text}` drops what comes after the decimal point: `{text}` itself is right."
+        text = brief(ast.unparse(inside))
+        if name in _ROUNDS or (name == "astype" and "int" in part.text):
+            words = (
+                f"`{brief(part.text)}` drops what comes after the decimal point: `{text}` itself is right."
+            )
         elif name in ("swapaxes", "transpose", "moveaxis"):
-            words = f"`{part.text}` swaps axes that should stay: `{text}` is right."
+            words = f"`{brief(part.text)}` swaps axes that should stay: `{text}` is right."
+        elif name in _AGAIN or any(name and _name_of(each) == name for each in ast.walk(inside)):
+            words = f"`{name}` is applied once more than it should be: `{text}` is right there."
         else:
-            words = f"{_AGAIN.get(name, f'`{name}` is applied where it should not be').replace('should not', 'shouldn’t')}: `{text}` is right in place of `{part.text}`."
-        yield inside, words.replace("’", "'")
+            words = f"`{name}` is applied where it shouldn't be: `{text}` itself is right there."
+        yield inside, words
     if name == "where" and len(node.args) == 3:
         other = ast.Call(node.func, [node.args[0], node.args[2], node.args[1]], [])
         yield (
             other,
-            f"In `{part.text}` the last two arguments are swapped: np.where takes first what stands where the "
+            f"In `{brief(part.text)}` the last two arguments are swapped: np.where takes first what stands where the "
             "condition is True. So the mask is the wrong way round.",
         )
     if len(node.args) == 2 and name in ("dot", "matmul", "divide", "subtract"):
         other = ast.Call(node.func, node.args[::-1], node.keywords)
-        yield other, f"The two arguments of `{part.text}` are swapped: `{ast.unparse(other)}` is right."
+        yield (
+            other,
+            f"The two arguments of `{brief(part.text)}` are swapped: `{ast.unparse(other)}` is right.",
+        )
     for keyword in node.keywords:
         kept = [each for each in node.keywords if each is not keyword]
         text = f"{keyword.arg}={ast.unparse(keyword.value)}"
         yield (
             ast.Call(node.func, node.args, kept),
-            f"`{text}` in `{part.text}` is too much: without it, it's right.",
+            f"`{text}` in `{brief(part.text)}` is too much: without it, it's right.",
         )
     given = {keyword.arg for keyword in node.keywords}
     if name in (
@@ -227,12 +252,22 @@ def _calls(program: Program, part: Part, value, values) -> Changes:
                 other = ast.Call(
                     node.func, node.args, [*node.keywords, ast.keyword("axis", _expression(str(axis)))]
                 )
-                yield other, f"`{part.text}` isn't told the axis: `axis={axis}` is missing. {_no_axis(name)}"
+                yield (
+                    other,
+                    f"`{brief(part.text)}` isn't told the axis: `axis={axis}` is missing. {_no_axis(name)}",
+                )
+        if "axis" not in given and len(node.args) < 2 and name in _REDUCTIONS:
+            more = [ast.keyword("axis", _expression("-1")), ast.keyword("keepdims", ast.Constant(True))]
+            other = ast.Call(node.func, node.args, [*node.keywords, *more])
+            yield (
+                other,
+                f"`{brief(part.text)}` runs over the whole table: `axis=-1, keepdims=True` is missing.",
+            )
         if "keepdims" not in given and name not in ("softmax", "concatenate", "stack", "argmax"):
             other = ast.Call(
                 node.func, node.args, [*node.keywords, ast.keyword("keepdims", ast.Constant(True))]
             )
-            yield other, f"`keepdims=True` is missing in `{part.text}`: {_LOST_AXIS}"
+            yield other, f"`keepdims=True` is missing in `{brief(part.text)}`: {_LOST_AXIS}"
 
 
 _LOST_AXIS = (
@@ -261,7 +296,7 @@ _REDUCTIONS = (
     "median",
     "cumsum",
 )
-_WORDS = {"tril": "the lower triangle", "triu": "the upper triangle"}
+_OPPOSITE = {"min": "max", "max": "min", "argmin": "argmax", "argmax": "argmin", "mean": "sum", "sum": "mean"}
 _SIBLINGS = (
     _REDUCTIONS,
     ("vstack", "hstack", "column_stack", "stack", "concatenate"),
@@ -280,7 +315,7 @@ def _methods(program: Program, part: Part, value, values) -> Changes:
         return
     name = node.func.attr if isinstance(node.func, ast.Attribute) else node.func.id
     for family in _SIBLINGS:
-        for other in family if name in family else ():
+        for other in sorted(family, key=lambda each: each != _OPPOSITE.get(name)) if name in family else ():
             if other == name:
                 continue
             function = copy.deepcopy(node.func)
@@ -290,14 +325,17 @@ def _methods(program: Program, part: Part, value, values) -> Changes:
                 function.id = other
             yield (
                 ast.Call(function, node.args, node.keywords),
-                f"`{name}` stands where `{other}` belongs (in `{part.text}`).",
+                f"`{name}` stands where `{other}` belongs (in `{brief(part.text)}`).",
             )
 
 
 def _wrapped(program: Program, part: Part, value, values) -> Changes:
     """A part with something more done to it."""
-    node, text = part.node, part.text
-    if isinstance(value, (bool, np.bool_)) or callable(value):
+    node, text, parent = part.node, part.text, program.parents.get(part.number)
+    only_sizes = parent is not None and re.search(
+        rf"^(len\({re.escape(text)}\)|{re.escape(text)}\.(shape|ndim|size))$", parent.text
+    )
+    if isinstance(value, (bool, np.bool_)) or callable(value) or only_sizes:
         return
     whole = isinstance(node, (ast.Name, ast.Attribute, ast.Call, ast.Subscript))
     inside = text if whole else f"({text})"
@@ -323,7 +361,11 @@ def _wrapped(program: Program, part: Part, value, values) -> Changes:
             _expression(f"({text}).sum(axis=-1)"),
             f"`{text}` isn't summed yet: the sum over its last axis is missing.",
         )
-        yield _expression(f"({text})[:, None]"), f"`{text}` needs a second axis, `[:, None]`: {_LOST_AXIS}"
+        if value.ndim == 1:
+            yield (
+                _expression(f"({text})[:, None]"),
+                f"`{text}` needs a second axis, `[:, None]`: {_LOST_AXIS}",
+            )
         yield (
             _expression(f"({text}) / ({text}).sum(axis=-1, keepdims=True)"),
             f"`{text}` isn't divided by the sum of its rows.",
@@ -364,10 +406,13 @@ def _dropped(program: Program, part: Part, value, values) -> Changes:
         if isinstance(part.node.op, (ast.Add, ast.Mult, ast.MatMult)):
             yield right, f"`{ast.unparse(left)}` {words}: `{ast.unparse(right)}` alone is right."
     if isinstance(part.node, ast.Subscript):
-        yield part.node.value, f"`{part.text}` takes a part only: `{ast.unparse(part.node.value)}` is right."
+        yield (
+            part.node.value,
+            f"`{brief(part.text)}` takes a part only: `{ast.unparse(part.node.value)}` is right.",
+        )
     if isinstance(part.node, ast.IfExp):
-        yield part.node.body, f"`{ast.unparse(part.node.orelse)}` is never right in `{part.text}`."
-        yield part.node.orelse, f"`{ast.unparse(part.node.body)}` is never right in `{part.text}`."
+        yield part.node.body, f"`{ast.unparse(part.node.orelse)}` is never right in `{brief(part.text)}`."
+        yield part.node.orelse, f"`{ast.unparse(part.node.body)}` is never right in `{brief(part.text)}`."
 
 
 # ---- statements --------------------------------------------------------------------------------------------

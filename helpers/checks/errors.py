@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from helpers.checks.habits import habit
-from helpers.checks.messages import listed, shape_of
+from helpers.checks.messages import brief, listed, shape_of
 from helpers.checks.program import Part, Program
 from helpers.checks.run import Failure
 
@@ -28,14 +28,15 @@ def reason(failure: Failure, program: Program | None, arguments: Mapping, steps:
     error = failure.error
     if isinstance(error, RecursionError):
         return "The function calls itself again and again, and nothing ends it."
+    known = failure.place.values
     if program is None:
-        return _of_a_name(error, failure) or habit(error, None, [])
+        return habit(error, None, [], None, known) or _of_a_name(error, failure)
     outcome, values = program.run(arguments)
     if not isinstance(outcome, Failure) or outcome.kind != failure.kind:
-        return _of_a_name(error, failure) or habit(error, None, [])
+        return habit(error, None, [], program.function, known) or _of_a_name(error, failure)
     part, met = _failing(program, values)
     return (
-        habit(outcome.error, part.node if part else None, met)
+        habit(outcome.error, part.node if part else None, met, program.function, known)
         or _of_a_name(error, failure)
         or _of_nan(program, values)
         or _of_shapes(part, met, steps)
@@ -76,7 +77,7 @@ def _named(value, steps) -> str:
         if isinstance(step, np.ndarray) and isinstance(value, np.ndarray) and step.ndim >= 2:
             for form, more in ((step, ""), (step.swapaxes(-1, -2), ", transposed")):
                 if form.shape == value.shape and np.allclose(form, value, equal_nan=True):
-                    return f"{name}{more}, "
+                    return f"{name}{more}, of shape "
     return ""
 
 
@@ -118,15 +119,15 @@ def _product(part, arrays, steps):
     a, b = arrays
     names = [_named(x, steps) for x in arrays]
     if not a.ndim or not b.ndim:
-        return f"`{part.text}` is a matrix product with a single number. Use `*` there."
+        return f"`{brief(part.text)}` is a matrix product with a single number. Use `*` there."
     inner = a.shape[-1], b.shape[-2] if b.ndim > 1 else b.shape[0]
     if inner[0] == inner[1]:
         return (
-            f"In `{part.text}` {a.shape} meets {b.shape}. The last two axes fit; the axes before them, one table for"
+            f"In `{brief(part.text)}` {a.shape} meets {b.shape}. The last two axes fit; the axes before them, one table for"
             " each head, must be equal in number."
         )
     said = (
-        f"`{part.text}` multiplies {names[0]}{a.shape}, by {names[1]}{b.shape}. In a matrix product each row on the"
+        f"`{brief(part.text)}` multiplies {names[0]}{a.shape} by {names[1]}{b.shape}. In a matrix product each row on the"
         f" left ({inner[0]} numbers) meets each column on the right ({inner[1]} numbers), and they must be equally long."
     )
     if b.ndim > 1 and b.shape[-1] == inner[0]:
@@ -144,7 +145,7 @@ def _product(part, arrays, steps):
 
 def _number_by_number(part, arrays, sign):
     said = (
-        f"In `{part.text}` {listed([str(a.shape) for a in arrays])} meet number by number (`{sign}`). Their axes are"
+        f"In `{brief(part.text)}` {listed([str(a.shape) for a in arrays])} meet number by number (`{sign}`). Their axes are"
         " matched from the last one back, and must be equal or 1."
     )
     for small, big in (arrays[:2], arrays[1::-1]):
@@ -177,12 +178,14 @@ def _reshaped(part, array, rest):
         return ""
     known = math.prod(int(x) for x in shape if x != -1)
     if -1 in shape:
-        return f"`{part.text}`: {array.shape} holds {array.size} numbers, and {known} doesn't divide that."
-    return f"`{part.text}`: {array.shape} holds {array.size} numbers, and the new shape would need {known}."
+        return f"`{brief(part.text)}`: {array.shape} holds {array.size} numbers, and {known} doesn't divide that."
+    return f"`{brief(part.text)}`: {array.shape} holds {array.size} numbers, and the new shape would need {known}."
 
 
 def _axes(part, array, rest, function):
-    said = f"`{part.text}`: the array has the shape {array.shape}, so its axes are 0 to {array.ndim - 1}."
+    said = (
+        f"`{brief(part.text)}`: the array has the shape {array.shape}, so its axes are 0 to {array.ndim - 1}."
+    )
     if function == "transpose" and len(rest) == 2 and array.ndim != 2:
         return f"{said} NumPy's transpose takes all of them; .swapaxes({rest[0]}, {rest[1]}) swaps two."
     if array.ndim < 3 and any(isinstance(x, int) and x >= array.ndim for x in rest):
@@ -195,20 +198,18 @@ def _joined(part, met, function):
     given = tables if tables is not None else [x for x in met if isinstance(x, np.ndarray)]
     found = sorted({str(np.shape(x)) for x in given})
     if len(found) > 1:
-        return f"`{part.text}` joins arrays of the shapes {listed(found)}: all axes but the joined one must be equal."
+        return f"`{brief(part.text)}` joins arrays of the shapes {listed(found)}: all axes but the joined one must be equal."
     return ""
 
 
 def _index(part, array, rest):
     depth = len(rest)
     if depth > array.ndim:
-        return (
-            f"`{part.text}`: the array has the shape {array.shape}, so it takes at most {array.ndim} indices."
-        )
+        return f"`{brief(part.text)}`: the array has the shape {array.shape}, so it takes at most {array.ndim} indices."
     for axis, index in enumerate(rest[: array.ndim]):
         if isinstance(index, (int, np.integer)) and not -array.shape[axis] <= index < array.shape[axis]:
-            return f"`{part.text}`: axis {axis} has {array.shape[axis]} entries, counted from 0, and the index is {index}."
-    return f"`{part.text}`: the array has the shape {array.shape}." if array.ndim else ""
+            return f"`{brief(part.text)}`: axis {axis} has {array.shape[axis]} entries, counted from 0, and the index is {index}."
+    return f"`{brief(part.text)}`: the array has the shape {array.shape}." if array.ndim else ""
 
 
 # ---- types -------------------------------------------------------------------------------------------------
@@ -220,7 +221,7 @@ def _of_types(part, met) -> str:
     node = part.node
     texts = [ast.unparse(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
     if any(value is None for value in met):
-        return f"In `{part.text}` one of the values is None. Functions that change an array in place return None."
+        return f"In `{brief(part.text)}` one of the values is None. Functions that change an array in place return None."
     wholes = isinstance(node, ast.Subscript) or _called(node) in (
         "reshape",
         "range",
@@ -230,13 +231,20 @@ def _of_types(part, met) -> str:
         "arange",
     )
     if wholes and any(isinstance(value, float) for value in _flat(met)):
-        return (
-            f"`{part.text}` needs whole numbers. `/` makes a float even of 8 / 2; `//` divides whole numbers."
-        )
+        return f"`{brief(part.text)}` needs whole numbers. `/` makes a float even of 8 / 2; `//` divides whole numbers."
+    if (
+        isinstance(node, ast.UnaryOp)
+        and isinstance(node.op, ast.USub)
+        and getattr(met[0], "dtype", None) == bool
+    ):
+        return f"`{brief(part.text)}`: NumPy's `-` doesn't work on True and False. `~` turns them round."
+    words = [value for value in met if isinstance(value, str)]
+    if words and _called(node) in (*_REDUCING, "softmax", "concatenate"):
+        return f"`{brief(part.text)}`: an axis is a number, and got the word {words[0]!r}. 0 is the first axis, -1 the last."
     big = [value for value in met if isinstance(value, np.ndarray) and value.size > 1]
     if isinstance(node, (ast.BoolOp, ast.IfExp)) or isinstance(getattr(node, "op", None), ast.Not):
         return (
-            f"`{part.text}` needs one True or False, and the array holds many: use &, |, ~ or np.where."
+            f"`{brief(part.text)}` needs one True or False, and the array holds many: use &, |, ~ or np.where."
             if big
             else ""
         )
@@ -245,9 +253,9 @@ def _of_types(part, met) -> str:
         and big
         and isinstance(node.func, (ast.Name, ast.Attribute))
     ):
-        return f"`{part.text}` takes single numbers, and got {shape_of(big[0])}: NumPy's np.{_called(node)} takes arrays."
+        return f"`{brief(part.text)}` takes single numbers, and got {shape_of(big[0])}: NumPy's np.{_called(node)} takes arrays."
     if isinstance(node, ast.BinOp) and any(isinstance(value, (list, tuple)) for value in met):
-        return f"In `{part.text}` {listed([f'`{t}`' for t in texts])}: a list is no array. np.array makes one of it."
+        return f"In `{brief(part.text)}` {listed([f'`{t}`' for t in texts])}: a list is no array. np.array makes one of it."
     return ""
 
 
@@ -262,6 +270,29 @@ def _flat(values):
 
 
 def _of_a_statement(failure, program, values) -> str:
+    """Errors of a whole line: a test of an array, an assignment to a part of one, names that are too many."""
+    last = program.last[-1] if program.last else -1
+    for node in ast.walk(program.function):
+        if isinstance(node, (ast.If, ast.While)) and getattr(node.test, "part", None) == last:
+            test = values[last][-1]
+            if isinstance(test, np.ndarray) and test.size > 1:
+                return (
+                    f"`if {ast.unparse(node.test)}` needs one True or False, and the array holds {test.size}."
+                    " np.where(condition, a, b) decides for each number."
+                )
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
+            target, inner = node.targets[0], getattr(node.targets[0].slice, "part", None)
+            owner = getattr(target.value, "part", None)
+            if inner == last and owner is not None and values[owner]:
+                what, index = values[owner][-1], values[last][-1]
+                return (
+                    (
+                        f"`{ast.unparse(target)}`: the array has the shape {np.shape(what)}, and what chooses from it"
+                        f" has the shape {np.shape(index)}. A table of True and False must have the array's own shape."
+                    )
+                    if isinstance(index, np.ndarray) and index.dtype == bool
+                    else ""
+                )
     for node in ast.walk(program.function):
         if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Tuple):
             continue
@@ -297,7 +328,7 @@ def _of_nan(program: Program, values) -> str:
         if any(_bad(x) for x in inside):
             return ""
         why = _why_nan(part.node, inside)
-        return f"The first nan is in {program.where(part.line)}: `{part.text}`. {why}".rstrip()
+        return f"The first nan is in {program.where(part.line)}: `{brief(part.text)}`. {why}".rstrip()
     return ""
 
 

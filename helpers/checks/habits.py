@@ -18,6 +18,10 @@ _METHODS = {
     "dim": ".ndim",
     "t": ".T",
     "softmax": "softmax(scores)",
+    "topk": ".argsort, or .argmax for the largest",
+    "Linear": "x @ w",
+    "pad": "np.pad",
+    "one_hot": "np.eye(n)[target]",
     "unsqueeze": "x[None] or x[:, None], or np.expand_dims",
     "contiguous": "nothing: NumPy's reshape copies where it must",
     "matmul": "@",
@@ -52,7 +56,8 @@ _METHODS = {
     "sigmoid": "1 / (1 + np.exp(-x))",
 }
 _FUNCTIONS = {
-    "softmax": "softmax(scores), without np. before it",
+    "softmax": "softmax(scores)",
+    "rearrange": ".reshape(…) and .swapaxes(0, 1)",
     "cat": "np.concatenate",
     "bmm": "np.matmul, or @",
     "mm": "np.matmul, or @",
@@ -85,21 +90,24 @@ _MODULES = {
     "scipy": "SciPy",
     "special": "scipy.special",
     "einops": "einops",
-    "rearrange": "einops",
     "math": "the math module",
 }
 _KEYWORDS = {"dim": "axis", "dims": "axis", "keepdim": "keepdims", "keep_dims": "keepdims"}
 
 
-def habit(error: BaseException | None, node: ast.expr | None, met: list) -> str:
+def habit(error: BaseException | None, node: ast.expr | None, met: list, tree: ast.AST | None, known) -> str:
     """The NumPy name for what another library calls otherwise, if that's what stopped a call, or "".
 
     node, met: the expression that raised the error, and the values of what is directly inside
+    tree, known: the whole function, and the names that it can use
     """
-    if isinstance(error, NameError) and getattr(error, "name", "") in _MODULES:
-        return _module(error.name)
+    name = getattr(error, "name", "") or ""
+    if isinstance(error, NameError) and name in _MODULES:
+        return _module(name, tree, known)
+    if isinstance(error, NameError) and name in {**_METHODS, **_FUNCTIONS} and name not in known:
+        return f"There's no `{name}` here. NumPy's way is {_instead(name, known)}."
     if isinstance(error, AttributeError):
-        return _attribute(error)
+        return _attribute(error, known)
     if not isinstance(node, ast.Call):
         return ""
     for keyword in node.keywords:
@@ -125,34 +133,62 @@ def habit(error: BaseException | None, node: ast.expr | None, met: list) -> str:
     return ""
 
 
-def _module(name):
+def _module(name, tree, known):
     if name == "math":
         return "`math` isn't imported here. `np.sqrt`, `np.exp` and the others are there."
-    if name in ("F", "torch", "nn"):
-        return f"`{name}` is {_MODULES[name]}, and isn't there. softmax is there as `softmax(scores)`, the rest as `np`."
-    return f"`{name}` is {_MODULES[name]}, and isn't there. NumPy is, as `np`, and so is `softmax`."
+    used = (
+        {
+            node.attr
+            for node in ast.walk(tree)
+            if tree is not None
+            if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == name
+        }
+        if tree is not None
+        else set()
+    )
+    there = [
+        f"for `{name}.{each}` there's {_instead(each, known)}"
+        for each in sorted(used)
+        if _instead(each, known)
+    ]
+    rest = "; ".join(there) or "NumPy is, as `np`"
+    return f"`{name}` is {_MODULES[name]}, and isn't imported here: {rest}."
 
 
-def _attribute(error):
+def _instead(name, known) -> str:
+    if name == "softmax" and "softmax" not in known:
+        return "no softmax in NumPy: it's np.exp, divided by the sum of each row"
+    if name in _FUNCTIONS:
+        return _FUNCTIONS[name]
+    if callable(getattr(np, name, None)):
+        return f"np.{name}"
+    return _METHODS.get(name, "") or (_instead(name.rstrip("_"), known) if name.endswith("_") else "")
+
+
+def _attribute(error, known):
     name, owner = getattr(error, "name", "") or "", getattr(error, "obj", None)
     if isinstance(owner, np.ndarray):
-        if name in _METHODS:
-            return f"`.{name}` isn't NumPy's word. There it's {_METHODS[name]}."
+        if name in _METHODS or name.endswith("_") and _instead(name, known):
+            return f"`.{name}` isn't NumPy's word. There it's {_METHODS.get(name) or _instead(name, known)}."
         if callable(getattr(np, name, None)):
             return f"An array has no `.{name}`. NumPy has it as a function: np.{name}(…)."
         return _near(name, dir(owner), "An array has no")
     if owner is np:
-        if name in _FUNCTIONS:
-            return f"`np.{name}` doesn't exist. Here it's {_FUNCTIONS[name]}."
+        if name in _FUNCTIONS or name == "softmax":
+            return f"`np.{name}` doesn't exist. NumPy's way is {_instead(name, known)}."
         return _near(name, dir(np), "NumPy has no")
     if isinstance(owner, (list, tuple)) and hasattr(np.ndarray, name):
         kind = type(owner).__name__
         return f"A {kind} has no `.{name}`; an array has. np.array(…) makes one of it."
-    if isinstance(owner, (int, float)) and hasattr(np.ndarray, name):
-        return f"A single number has no `.{name}`; an array has."
+    if isinstance(owner, (int, float, np.number)) and callable(getattr(np, name, None)):
+        return f"A single number has no `.{name}`. NumPy has it as a function: np.{name}(…)."
     return ""
 
 
 def _near(name, known, start):
     near = difflib.get_close_matches(name, [n for n in known if not n.startswith("_")], 1, 0.7)
-    return f"{start} `{name}`. Is it `{near[0]}`?" if near else f"{start} `{name}`."
+    return (
+        f"{start} `{name}`. Is it `{near[0]}`?"
+        if near
+        else f"{start} `{name}`: that's another library's word."
+    )

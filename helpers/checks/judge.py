@@ -148,10 +148,10 @@ def _wrong(exercise, answer, cases, outcomes, wanted) -> Verdict:
         return _failed(exercise, program, cases, outcomes, found, failure, slow)
     if said := _no_numbers(exercise, own):
         return Verdict("wrong", said, cause="narrowed")
-    said = [] if slow else [_unsteady(answer, case, own), probed(exercise, answer, cases), found.text]
-    said.append(_relation(cases, outcomes, wanted))
-    said.append(_nan(program, case, own))
-    told = _first_sentences(said)
+    told = "" if slow else _unsteady(answer, case, own)
+    if not told and not slow:
+        told = _first_sentences([found.text, probed(exercise, answer, cases)])
+    told = told or _relation(cases, outcomes, wanted) or _nan(program, case, own)
     numbers = difference(own.value, right.value, exercise.returns)
     if told:
         return Verdict("wrong", f"Not right yet. {told}\n{numbers}", cause="narrowed")

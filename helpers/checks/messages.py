@@ -8,7 +8,7 @@ import numpy as np
 
 from helpers.checks.run import Place, close
 
-__all__ = ["cut", "difference", "listed", "number", "raised", "shape_of", "shapes"]
+__all__ = ["brief", "cut", "difference", "listed", "number", "raised", "shape_of", "shapes"]
 
 
 def number(value: float, digits: int = 4) -> str:
@@ -19,6 +19,11 @@ def number(value: float, digits: int = 4) -> str:
 def listed(names: list[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def brief(code: str, length: int = 48) -> str:
+    """A piece of the learner's code, short enough for a sentence."""
+    return code if len(code) <= length else code[: length - 2] + " …"
 
 
 def cut(text: str, length: int = 200) -> str:

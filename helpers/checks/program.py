@@ -39,7 +39,8 @@ class Part:
 class Program:
     """A function that can be run with its parts recorded, or with one of them exchanged.
 
-    parts: every expression, innermost first, as Python evaluates them
+    parts:   every expression, innermost first, as Python evaluates them
+    parents: for a part's number, the part that it stands in
     """
 
     def __init__(self, function: Callable):
@@ -58,6 +59,7 @@ class Program:
         self.parts: list[Part] = []
         for line in self.function.body:
             self._number(line)
+        self.parents = {inner: part for part in self.parts for inner in part.inner}
         self.recorded = self._compiled(_Recording(self.parts).visit(copy.deepcopy(self.function)))
 
     @classmethod

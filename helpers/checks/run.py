@@ -281,6 +281,7 @@ def close(own, other) -> bool:
     if isinstance(other, tuple):
         own = own if isinstance(own, tuple) or np.ndim(own) < 2 else tuple(own)  # a table of tables will do
         return isinstance(own, tuple) and len(own) == len(other) and all(map(close, own, other))
+    own, other = (np.asarray(x) if isinstance(x, (float, int, np.generic)) else x for x in (own, other))
     if not isinstance(own, np.ndarray) or not isinstance(other, np.ndarray):
         return isinstance(own, str) and isinstance(other, str) and own == other
     if own.shape != other.shape:

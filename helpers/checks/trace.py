@@ -7,6 +7,7 @@ is said that hasn't been tried.
 
 from __future__ import annotations
 
+import ast
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,10 +16,10 @@ import numpy as np
 
 from helpers.checks.edits import edits
 from helpers.checks.exercises import Case, Exercise
-from helpers.checks.messages import shape_of
+from helpers.checks.messages import brief, shape_of
 from helpers.checks.program import Part, Program
 from helpers.checks.relations import related
-from helpers.checks.run import Failure, Result, call, close
+from helpers.checks.run import Result, call, close
 from helpers.checks.weights import in_words
 
 __all__ = ["Traced", "trace"]
@@ -65,7 +66,10 @@ class _Search:
 
     def exchanged(self) -> tuple[Part, str] | None:
         """The first part that only needs to hold another value, and that value's name."""
+        given = {argument.arg for argument in self.program.function.args.args}
         for part in self.program.parts:
+            if isinstance(part.node, ast.Name) and part.text in given:
+                continue  # what is given is right as it is
             for name in self.steps[0]:
                 if self.time_is_up():
                     return None
@@ -169,6 +173,17 @@ def trace(
     return Traced(right=_right_in_words(search))
 
 
+_SIZES = {
+    "n_queries": "the number of queries",
+    "n_keys": "the number of keys",
+    "n": "the number of words",
+    "n_heads": "the number of heads",
+    "d_model": "the width of x",
+    "d_v": "the width of the values",
+    "d_k": "d_k",
+}
+
+
 def _exchange_in_words(search: _Search, part: Part, name: str) -> str:
     own = [values[part.number] for values in search.values]
     worst = search.order[0]
@@ -178,14 +193,18 @@ def _exchange_in_words(search: _Search, part: Part, name: str) -> str:
     inner = [search.named(search.program.parts[n]) for n in part.inner]
     if last and not (all(inner) or predicate):
         return ""
-    held = (
-        f"`{part.text}` should hold {name}"
-        if np.ndim(own[worst][0]) or len(own[worst]) > 1
-        else (f"`{part.text}` is {shape_of(own[worst][0])}, and {name} belongs there")
-    )
     after = "" if last else " All that comes after it is right."
+    if not np.ndim(own[worst][0]) and len(own[worst]) == 1:
+        sizes = [case.sizes for case in search.cases]
+        are = [n for n in _SIZES if all(n in s and s[n] == v[0] for s, v in zip(sizes, own))]
+        what = f", {_SIZES[are[0]]}," if are else ","
+        step = search.steps[worst][name]
+        return (
+            f"The slip is in {where}: `{brief(part.text)}` is {shape_of(own[worst][0])}{what} and {name} ="
+            f" {shape_of(step)} belongs there.{after}"
+        )
     how = f" It {predicate}." if predicate else _shape_words(own[worst], search.steps[worst][name])
-    return f"The slip is in {where}: {held}.{how}{after}"
+    return f"The slip is in {where}: `{brief(part.text)}` should hold {name}.{how}{after}"
 
 
 def _shape_words(own, step):
@@ -195,17 +214,26 @@ def _shape_words(own, step):
 
 
 def _right_in_words(search: _Search) -> str:
+    """The last part that holds a right intermediate result, and the first made of it that doesn't."""
     found = search.last_right()
     if not found:
         return ""
     part, name = found
-    verb = "are" if name.endswith("s") else "is"
-    what = f"`{part.text}` holds {name}, as it should"
-    return (
-        f"Up to {search.program.where(part.line)} all is well: {what}. So the slip comes after it."
-        if verb
-        else ""
-    )
+    said = f"`{brief(part.text)}` in {search.program.where(part.line)} holds {name}, as it should."
+    after = search.program.parents.get(part.number)
+    while after is not None and search.named(after):
+        after = search.program.parents.get(after.number)
+    if after is None or not search.reached(after):
+        return said
+    own = search.values[search.order[0]][after.number][0]
+    later = list(search.steps[0])[list(search.steps[0]).index(name) + 1 :]
+    for step in later:
+        if predicate := search.related(after, step):
+            return f"{said} Beside {step}, `{brief(after.text)}` {predicate}."
+    if later and isinstance(own, np.ndarray):
+        wanted = np.shape(search.steps[search.order[0]][later[0]])
+        return f"{said} `{brief(after.text)}` should turn it into {later[0]}, {wanted}; its shape is {own.shape}."
+    return said
 
 
 # ---- values ------------------------------------------------------------------------------------------------
