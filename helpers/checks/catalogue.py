@@ -63,11 +63,11 @@ RIGHT: dict[str, Callable] = {
     "hide late": lambda weights, mask: weights,
     "scale late": lambda weights, sizes: weights,
     "mix": lambda weights, values: weights @ values,
-    "give back": lambda output, weights: output,
+    "return": lambda output, weights: output,
     "merge": lambda heads: heads.swapaxes(0, 1).reshape(heads.shape[1], -1),
     "write": lambda found, w_o: found @ w_o,
     "rows": lambda w_o, n_heads: w_o.reshape(n_heads, -1, w_o.shape[-1]),  # each head's part of W_O
-    "give back writes": lambda writes: writes,
+    "return writes": lambda writes: writes,
 }
 
 MISTAKES: tuple[Mistake, ...] = (
@@ -88,13 +88,12 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "context not used",
         {"sources": lambda x, context: (x, x, x)},
-        "The context is not used: keys and values should come from its {n_keys} words, and yours come"
-        " from x.",
+        "The context isn't used: keys and values should come from its {n_keys} words, and yours come from x.",
     ),
     Mistake(
         "x and context swapped",
         {"sources": lambda x, context: (context, x, x)},
-        "x and context have changed places: the output should have {n_queries} rows, one for each word of x,"
+        "x and context have been swapped: the output should have {n_queries} rows, one for each word of x,"
         " which asks.",
     ),
     Mistake(
@@ -112,19 +111,19 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "values from W_K",
         {"matrices": lambda w_q, w_k, w_v: (w_q, w_k, w_k)},
-        "The values are made with W_K. What is compared (keys) and what is handed over (values) differ: use"
+        "The values are made with W_K. What is compared (the keys) and what is passed on (the values) differ: use"
         " W_V, which gives {d_v} numbers.",
         "yflyzhang/AnnotatedTransformer#1",
     ),
     Mistake(
         "W_Q and W_K swapped",
         {"matrices": lambda w_q, w_k, w_v: (w_k, w_q, w_v)},
-        "W_Q and W_K have changed places: your queries are keys, and your keys are queries.",
+        "W_Q and W_K have been swapped: your queries are keys, and your keys are queries.",
     ),
     Mistake(
         "no W_V",
         {"project values": lambda x, w: x},
-        "The values are the words themselves: W_V ({d_model} by {d_v}) is not used.",
+        "The values are the words themselves: W_V ({d_model} by {d_v}) isn't used.",
     ),
     Mistake(
         "matrix on the wrong side",
@@ -158,11 +157,22 @@ MISTAKES: tuple[Mistake, ...] = (
         {"columns": lambda w, head, d: w[:, head : head + d]},
         "The cut begins at the wrong column. Head i begins at column i · {d_k}, not at column i.",
     ),
+    Mistake(
+        "head counted from 1",
+        {"columns": lambda w, head, d: w[:, (head - 1) * d : head * d]},
+        "The columns are those of the head before: heads are counted from 0, so head i begins at column"
+        " i · {d_k}, not (i − 1) · {d_k}.",
+    ),
+    Mistake(
+        "heads counted from the end",
+        {"columns": lambda w, head, d: w[:, w.shape[1] - (head + 1) * d : w.shape[1] - head * d]},
+        "The heads are counted from the end: head 0 owns the first {d_k} columns.",
+    ),
     # split
     Mistake(
         "split without transpose",
         {"split": lambda x, n_heads: x.reshape(n_heads, len(x), -1)},
-        "The split is a reshape alone. The shape ({n_heads}, {n}, {d_k}) is right, and the words are not: the"
+        "The split is a reshape alone. The shape ({n_heads}, {n}, {d_k}) is right, and the words aren't: the"
         " numbers are dealt out in the order in which they stand, so head 0 gets the front of x, not a piece"
         " of every word. Cut to ({n}, {n_heads}, {d_k}) first, then swap the first two axes.",
         "harvardnlp/annotated-transformer#118",
@@ -191,26 +201,42 @@ MISTAKES: tuple[Mistake, ...] = (
         "All heads are the first one: their maps are equal. Each head has {d_k} columns of its own.",
         "pbloem/former#8",
     ),
+    Mistake(
+        "all heads the last one",
+        {"heads": lambda heads: np.broadcast_to(heads[-1:], heads.shape)},
+        "All heads are the last one: a loop that overwrites its result in each round leaves only that.",
+    ),
+    Mistake(
+        "heads in reverse order",
+        {"split": lambda x, n_heads: x.reshape(len(x), n_heads, -1).swapaxes(0, 1)[::-1]},
+        "The heads are in reverse order: head 0 owns the first {d_k} columns.",
+    ),
     # scores
     Mistake(
         "keys not transposed",
         {"compare": lambda q, k: q @ k},
-        "The keys are not transposed in their last two axes. Every query is compared with every key: q @"
+        "The keys aren't transposed in their last two axes. Every query is compared with every key: q @"
         " k.swapaxes(-1, -2), which is q @ k.T where there are no heads. That makes {n_queries} by {n_keys}"
         " scores.",
     ),
     Mistake(
         "no scaling",
         {"scale": lambda scores, sizes: scores},
-        "The scores are not scaled. Here d_k is {d_k}, so each score should be divided by √{d_k} ="
+        "The scores aren't scaled. Here d_k is {d_k}, so each score should be divided by √{d_k} ="
         " {root_d_k:.2f}.",
         "huggingface/blog#2893",
     ),
     Mistake(
         "divided by d_k",
         {"scale": lambda scores, sizes: scores / sizes["d_k"]},
-        "The scores are divided by d_k = {d_k}. The root is missing: √{d_k} = {root_d_k:.2f}.",
+        "The scores are divided by d_k = {d_k}. The square root is missing: √{d_k} = {root_d_k:.2f}.",
         "delzac/cntkx#10",
+    ),
+    Mistake(
+        "scaled twice",
+        {"scale": lambda scores, sizes: scores / math.sqrt(sizes["d_k"]) / math.sqrt(sizes["d_k"])},
+        "The scores are scaled twice, by √{d_k} each time: queries or keys were divided before, or the scores"
+        " again.",
     ),
     Mistake(
         "divided by d_k / 2",
@@ -227,13 +253,13 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "always divided by 8",
         {"scale": lambda scores, sizes: scores / 8},
-        "The scores are divided by 8, whatever the size. 8 is the root of 64; here d_k is {d_k}, and its root"
+        "The scores are divided by 8, whatever the size. 8 is the square root of 64; here d_k is {d_k}, and its root"
         " is {root_d_k:.2f}.",
     ),
     Mistake(
-        "divided by the root of all columns",
+        "divided by the square root of all columns",
         {"scale": lambda scores, sizes: scores / math.sqrt(sizes["columns"])},
-        "The scores are divided by the root of all {n_heads} · {d_k} columns. A head's score is a sum of d_k"
+        "The scores are divided by the square root of all {n_heads} · {d_k} columns. A head's score is a sum of d_k"
         " = {d_k} products, so the divisor is √{d_k}.",
     ),
     Mistake(
@@ -251,7 +277,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "divided by √n_keys",
         {"scale": lambda scores, sizes: scores / math.sqrt(sizes["n_keys"])},
-        "The scores are divided by the root of the number of keys, √{n_keys}. What counts is the length of a"
+        "The scores are divided by the square root of the number of keys, √{n_keys}. What counts is the length of a"
         " key, d_k = {d_k}.",
     ),
     Mistake(
@@ -260,11 +286,23 @@ MISTAKES: tuple[Mistake, ...] = (
         "The scores are divided by √d_v = √{d_v}. Values play no part in a score: the divisor is √d_k ="
         " √{d_k}.",
     ),
+    Mistake(
+        "divided by √n_queries",
+        {"scale": lambda scores, sizes: scores / math.sqrt(sizes["n_queries"])},
+        "The scores are divided by the square root of the number of queries, √{n_queries}. What counts is the"
+        " length of a key, d_k = {d_k}.",
+    ),
+    Mistake(
+        "divided by a whole number",
+        {"scale": lambda scores, sizes: scores / int(math.sqrt(sizes["d_k"]))},
+        "The square root is cut to a whole number: √{d_k} is {root_d_k:.2f}, and int(…) or // leaves"
+        " {root_d_k:.0f} or less. Keep the decimals.",
+    ),
     # the mask
     Mistake(
         "mask not used",
         {"hide": lambda scores, mask: scores},
-        "The mask has no effect: hidden keys get as much weight as without it. Either it is not used, or what"
+        "The mask has no effect: hidden keys get as much weight as without it. Either it isn't used, or what"
         " is added to their scores is far too small (1e-9 is nearly 0; −1e9 was meant).",
         "awslabs/gluonts#1401",
     ),
@@ -285,9 +323,40 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "mask after softmax",
         {"hide": lambda scores, mask: scores, "hide late": lambda weights, mask: weights * mask},
-        "The mask comes after softmax. The hidden weights are 0, but the others were shared out before: the"
+        "The mask comes after softmax. The hidden weights are 0, but the others were divided up before: the"
         " rows no longer sum to 1.",
         "huggingface/transformers#12109",
+    ),
+    Mistake(
+        "mask transposed",
+        {"hide": lambda scores, mask: np.where(mask.T, scores, -np.inf)},
+        "The mask is transposed. It has a row for each query and a column for each key, as the scores have.",
+    ),
+    Mistake(
+        "own causal mask",
+        {"hide": lambda scores, mask: np.where(np.tri(*scores.shape, dtype=bool), scores, -np.inf)},
+        "A causal mask of your own hides the later keys. Use the mask that's given, whatever it hides.",
+    ),
+    Mistake(
+        "own causal mask, one key too many",
+        {"hide": lambda scores, mask: np.where(np.tri(*scores.shape, k=1, dtype=bool), scores, -np.inf)},
+        "A causal mask of your own hides later keys, all but the next one. Use the mask that's given.",
+    ),
+    Mistake(
+        "mask added as 0 and 1",
+        {"hide": lambda scores, mask: scores + mask},
+        "The mask is added as 0 and 1, so hidden keys only lose a factor of e. Their scores have to be −inf.",
+    ),
+    Mistake(
+        "key hidden only where all queries hide it",
+        {"hide": lambda scores, mask: np.where(mask.any(axis=0), scores, -np.inf)},
+        "A key is hidden only if it's hidden from every query. The mask says it for each query by itself: use"
+        " all of it, a row for each query.",
+    ),
+    Mistake(
+        "first row of the mask for all",
+        {"hide": lambda scores, mask: np.where(mask[:1], scores, -np.inf)},
+        "Every query gets the first row of the mask. Each has a row of its own.",
     ),
     # softmax
     Mistake(
@@ -304,6 +373,32 @@ MISTAKES: tuple[Mistake, ...] = (
         " itself.",
     ),
     Mistake(
+        "softmax twice",
+        {"softmax": lambda scores, steps: softmax(softmax(scores, steps), steps)},
+        "Softmax is applied twice: the second time it takes the weights for scores, and evens them out.",
+    ),
+    Mistake(
+        "sigmoid instead of softmax",
+        {"softmax": lambda scores, steps: 1 / (1 + np.exp(-scores))},
+        "Each score goes through a sigmoid by itself. Softmax sees a whole row, and makes it sum to 1.",
+    ),
+    Mistake(
+        "hard maximum instead of softmax",
+        {"softmax": lambda scores, steps: (scores == scores.max(axis=-1, keepdims=True)) * 1.0},
+        "All the weight goes to the key with the largest score. Softmax gives the others their share as well.",
+    ),
+    Mistake(
+        "absolute values instead of exp",
+        {"softmax": lambda scores, steps: np.abs(scores) / np.abs(scores).sum(axis=-1, keepdims=True)},
+        "The scores are divided by the sum of their absolute values. Softmax raises e to them first, so that a"
+        " low score gets a low weight.",
+    ),
+    Mistake(
+        "1 added to the sum",
+        {"normalise": lambda raised, axis: raised / (1 + raised.sum(axis=axis, keepdims=True))},
+        "1 is added to the sum of each row, so the rows sum to less than 1.",
+    ),
+    Mistake(
         "no exp",
         {"largest": lambda scores, axis: 0.0, "exp": lambda scores: scores},
         "The exp is missing: scores are divided by their sum as they are. With negative scores that gives"
@@ -312,12 +407,12 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "no division by the sum",
         {"normalise": lambda raised, axis: raised},
-        "The numbers are not divided by the sum of their row: your rows do not sum to 1.",
+        "The numbers aren't divided by the sum of their row: your rows don't sum to 1.",
     ),
     Mistake(
         "maximum not subtracted",
         {"largest": lambda scores, axis: 0.0},
-        "The row's maximum is not subtracted. With small scores that does no harm; with {largest:.0f},"
+        "The row's maximum isn't subtracted. With small scores that does no harm; with {largest:.0f},"
         " e^{largest:.0f} is infinite, and infinity divided by infinity is nan.",
     ),
     Mistake(
@@ -329,7 +424,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "softmax left out",
         {"softmax": lambda scores, steps: scores},
-        "There is no softmax: the scores themselves are used as weights, and a row does not sum to 1.",
+        "There is no softmax: the scores themselves are used as weights, and a row doesn't sum to 1.",
     ),
     Mistake(
         "scaled after softmax",
@@ -359,8 +454,13 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         "weights instead of the output",
-        {"give back": lambda output, weights: weights},
+        {"return": lambda output, weights: weights},
         "These are the weights. The output is their product with the values.",
+    ),
+    Mistake(
+        "output and weights returned",
+        {"return": lambda output, weights: (output, weights)},
+        "You return the output and the weights. Return the output alone.",
     ),
     # merge, and W_O
     Mistake(
@@ -407,6 +507,16 @@ MISTAKES: tuple[Mistake, ...] = (
         "karpathy/minGPT#135",
     ),
     Mistake(
+        "W_O transposed",
+        {"write": lambda found, w_o: found @ w_o.T},
+        "W_O is transposed. Its {n_heads} · {d_k} rows meet the merged heads as they are: merged @ w_o.",
+    ),
+    Mistake(
+        "heads merged in reverse order",
+        {"merge": lambda heads: heads[::-1].swapaxes(0, 1).reshape(heads.shape[1], -1)},
+        "The heads are merged in reverse order: head 0 comes first.",
+    ),
+    Mistake(
         "every head with the same rows of W_O",
         {
             "rows": lambda w_o, n_heads: np.broadcast_to(
@@ -418,7 +528,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "W_O not cut",
         {"rows": lambda w_o, n_heads: w_o},
-        "W_O is not cut. It holds the rows of all heads: cut it to ({n_heads}, {d_v}, {d_model}) first.",
+        "W_O isn't cut. It holds the rows of all heads: cut it to ({n_heads}, {d_v}, {d_model}) first.",
     ),
     Mistake(
         "every n_heads-th row of W_O",
@@ -426,9 +536,9 @@ MISTAKES: tuple[Mistake, ...] = (
         "Each head gets one row of W_O in {n_heads}. A head owns {d_v} rows side by side.",
     ),
     Mistake(
-        "writes already added",
-        {"give back writes": lambda writes: writes.sum(axis=0)},
-        "The heads' writes are already added up. Keep them apart: one table of ({n}, {d_model}) for each of"
+        "contributions already added",
+        {"return writes": lambda writes: writes.sum(axis=0)},
+        "The heads' contributions are already added up. Keep them apart: one table of ({n}, {d_model}) for each of"
         " the {n_heads} heads.",
     ),
 )
@@ -459,6 +569,7 @@ def attention(steps, queries, keys, values, mask=None, d_model=None, n_heads=1):
     d_k = queries.shape[-1]
     sizes = {
         "d_k": d_k,
+        "n_queries": queries.shape[-2],
         "n_keys": keys.shape[-2],
         "d_v": values.shape[-1],
         "d_model": d_model or d_k,
@@ -471,7 +582,7 @@ def attention(steps, queries, keys, values, mask=None, d_model=None, n_heads=1):
     weights = steps["scale late"](steps["softmax"](scores, steps), sizes)
     if mask is not None:
         weights = steps["hide late"](weights, mask)
-    return steps["give back"](steps["mix"](weights, values), weights)
+    return steps["return"](steps["mix"](weights, values), weights)
 
 
 def one_head(steps, x, w_q, w_k, w_v, head, d_k):
@@ -486,4 +597,4 @@ def multi_head(steps, x, w_q, w_k, w_v, w_o, n_heads):
 
 
 def writes(steps, found, w_o):
-    return steps["give back writes"](found @ steps["rows"](w_o, len(found)))
+    return steps["return writes"](found @ steps["rows"](w_o, len(found)))

@@ -235,7 +235,7 @@ def _of_types(part, met) -> str:
     if (
         isinstance(node, ast.UnaryOp)
         and isinstance(node.op, ast.USub)
-        and getattr(met[0], "dtype", None) == bool
+        and getattr(met[0] if met else None, "dtype", None) == np.dtype(bool)
     ):
         return f"`{brief(part.text)}`: NumPy's `-` doesn't work on True and False. `~` turns them round."
     words = [value for value in met if isinstance(value, str)]

@@ -143,14 +143,14 @@ def _wrong(exercise, answer, cases, outcomes, wanted) -> Verdict:
     program = Program.of(answer)
     failure = next((each for each in outcomes if isinstance(each, Failure)), None)
     slow = sum(each.seconds for each in outcomes) > SLOW
-    found = Traced() if slow else trace(exercise, program, cases, wanted)
+    found = Traced() if slow else _safely(Traced(), trace, exercise, program, cases, wanted)
     if failure:
         return _failed(exercise, program, cases, outcomes, found, failure, slow)
     if said := _no_numbers(exercise, own):
         return Verdict("wrong", said, cause="narrowed")
     told = "" if slow else _unsteady(answer, case, own)
     if not told and not slow:
-        told = _first_sentences([found.text, probed(exercise, answer, cases)])
+        told = _first_sentences([found.text, _safely("", probed, exercise, answer, cases)])
     told = told or _relation(cases, outcomes, wanted) or _nan(program, case, own)
     numbers = difference(own.value, right.value, exercise.returns)
     if told:
@@ -158,6 +158,14 @@ def _wrong(exercise, answer, cases, outcomes, wanted) -> Verdict:
     start = f"Not right yet, and I don't recognise the mistake. {found.right}".rstrip()
     text = f"{start} The first difference is here:\n{numbers}\nTried with {shapes(case.arguments)}."
     return Verdict("wrong", text, cause="located")
+
+
+def _safely(otherwise, diagnose: Callable, *given):
+    """What a diagnosis finds; whatever the learner's function makes of its inputs, it raises nothing."""
+    try:
+        return diagnose(*given)
+    except Exception:
+        return otherwise
 
 
 def _first_sentences(said: Sequence[str]) -> str:
@@ -180,7 +188,7 @@ def _named(named, case, own, right, exercise) -> Verdict:
 def _failed(exercise, program, cases, outcomes, found, failure, slow) -> Verdict:
     case = cases[outcomes.index(failure)]
     steps = exercise.steps(*case.arguments.values()) if exercise.steps else {}
-    why = "" if slow else reason(failure, program, case.arguments, steps)
+    why = "" if slow else _safely("", reason, failure, program, case.arguments, steps)
     told = _first_sentences([why, found.text])
     text = raised(failure.kind, failure.message, failure.place, case.arguments)
     return Verdict("wrong", f"{text}\n{told}".rstrip(), cause="narrowed" if told else "error")
@@ -250,7 +258,7 @@ def _nan(program, case, own) -> str:
 def _by_property(exercise, answer, cases: Sequence[Case], outcomes) -> Verdict:
     for case, own in zip(cases, outcomes):
         if isinstance(own, Failure):
-            why = reason(own, Program.of(answer), case.arguments, {})
+            why = _safely("", reason, own, Program.of(answer), case.arguments, {})
             text = raised(own.kind, own.message, own.place, case.arguments)
             return Verdict("wrong", f"{text}\n{why}".rstrip(), cause="narrowed" if why else "error")
         if own.value is None or isinstance(own.value, str):

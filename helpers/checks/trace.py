@@ -85,9 +85,9 @@ class _Search:
             if len(own) == 1:
                 if isinstance(step, list) or callable(own[0]) or isinstance(own[0], (str, bool, tuple)):
                     return False
-                if np.ndim(step) == 0 and (np.ndim(own[0]) != 0 or own[0] is None):
+                if _ndim(step) == 0 and (_ndim(own[0]) != 0 or own[0] is None):
                     return False
-                if np.ndim(step) and not np.ndim(own[0]):
+                if _ndim(step) and not _ndim(own[0]):
                     return False
                 forms = [_array(own[0])]
                 wanted = [_in_form(step, own[0])]
@@ -149,7 +149,7 @@ class _Search:
             return ""
         pairs = [(each[0], _in_form(steps[name], each[0])) for each, steps in zip(own, self.steps)]
         arguments = [case.arguments for case in self.cases]
-        if "weights" in name and all(np.shape(a) == np.shape(b) for a, b in pairs):
+        if "weights" in name and all(_shape(a) == _shape(b) for a, b in pairs):
             masks = [given.get("mask") for given in arguments]
             if said := in_words([a for a, _ in pairs], [b for _, b in pairs], masks):
                 return said
@@ -194,7 +194,7 @@ def _exchange_in_words(search: _Search, part: Part, name: str) -> str:
     if last and not (all(inner) or predicate):
         return ""
     after = "" if last else " All that comes after it is right."
-    if not np.ndim(own[worst][0]) and len(own[worst]) == 1:
+    if not _ndim(own[worst][0]) and len(own[worst]) == 1:
         sizes = [case.sizes for case in search.cases]
         are = [n for n in _SIZES if all(n in s and s[n] == v[0] for s, v in zip(sizes, own))]
         what = f", {_SIZES[are[0]]}," if are else ","
@@ -208,8 +208,8 @@ def _exchange_in_words(search: _Search, part: Part, name: str) -> str:
 
 
 def _shape_words(own, step):
-    if len(own) == 1 and np.ndim(step) and np.shape(own[0]) != np.shape(step):
-        return f" It has the shape {np.shape(own[0])}, and should have {np.shape(step)}."
+    if len(own) == 1 and _ndim(step) and _shape(own[0]) != np.shape(step):
+        return f" It has the shape {_shape(own[0])}, and should have {np.shape(step)}."
     return ""
 
 
@@ -239,6 +239,16 @@ def _right_in_words(search: _Search) -> str:
 # ---- values ------------------------------------------------------------------------------------------------
 
 
+def _ndim(value) -> int:
+    array = _array(value)
+    return 0 if array is None else array.ndim
+
+
+def _shape(value) -> tuple:
+    array = _array(value)
+    return () if array is None else array.shape
+
+
 def _array(value):
     try:
         array = np.asarray(value)
@@ -264,9 +274,9 @@ def _forms(step) -> Iterator[np.ndarray]:
 
 def _in_form(step, own):
     """The step, in the form in which the learner has it."""
-    if not np.ndim(step) or isinstance(step, list):
+    if not _ndim(step) or isinstance(step, list):
         return step
-    fitting = [form for form in _forms(step) if form.shape == np.shape(own)]
+    fitting = [form for form in _forms(step) if form.shape == _shape(own)]
     return next((form.copy() for form in fitting), np.asarray(step))
 
 
@@ -274,7 +284,7 @@ def _in_turn(step, own):
     """What a part should hold in turn, in a loop over heads or rows; None where it doesn't fit."""
     if not isinstance(step, (list, np.ndarray)) or len(own) < 2 or len(step) != len(own):
         return None
-    shapes_match = [np.ndim(a) == np.ndim(b) for a, b in zip(own, step)]
+    shapes_match = [_ndim(a) == _ndim(b) for a, b in zip(own, step)]
     if not all(shapes_match) or any(_array(x) is None for x in own):
         return None
     return [_in_form(b, a) for a, b in zip(own, step)]

@@ -22,7 +22,7 @@ def _tables():
     return [
         *_weights(),
         Case({"weights": drawn(0)(2, 3)}, {"n_queries": 2, "n_keys": 3}),
-    ]  # rows that do not sum to 1
+    ]  # rows that don't sum to 1
 
 
 EXERCISES = (
@@ -63,16 +63,16 @@ EXERCISES = (
         my_favourites,
         "00",
         _weights,
-        "the place of the largest weight in each row, (n_queries,)",
+        "the position of the largest weight in each row, (n_queries,)",
         (
-            "NumPy has a method that gives the place of the largest number, rather than the number.",
+            "NumPy has a method that gives the position of the largest number, rather than the number.",
             "It is argmax, and it needs an axis, as sum does.",
         ),
         own=(
             Wrong(
                 "largest weights",
                 lambda w: w.max(axis=-1),
-                "These are the largest weights. Asked for is the place where each one stands: argmax instead"
+                "These are the largest weights. What's asked for is the position where each one stands: argmax instead"
                 " of max.",
             ),
             Wrong(
@@ -82,19 +82,19 @@ EXERCISES = (
                 " keys (axis=-1).",
             ),
             Wrong(
-                "one place for the table",
+                "one position for the table",
                 lambda w: w.argmax(),
-                "That is one place for the whole table. Each of the {n_queries} rows has one (axis=-1).",
+                "That is one position for the whole table. Each of the {n_queries} rows has one (axis=-1).",
             ),
             Wrong(
                 "counted from 1",
                 lambda w: w.argmax(axis=-1) + 1,
-                "The places are counted from 1. Python counts from 0: the first key has the place 0.",
+                "The positions are counted from 1. Python counts from 0: the first key has the position 0.",
             ),
             Wrong(
                 "smallest weights",
                 lambda w: w.argmin(axis=-1),
-                "These are the places of the smallest weights: argmax instead of argmin.",
+                "These are the positions of the smallest weights: argmax instead of argmin.",
             ),
         ),
         lesson=(

@@ -26,7 +26,11 @@ def _vectors():
 
 
 def _projections():
-    return [projection_case(5, 4, 6, 3, 2), projection_case(6, 2, 5, 4, 3)]
+    return [
+        projection_case(5, 4, 6, 3, 2),
+        projection_case(6, 2, 5, 4, 3),
+        projection_case(7, 4, 4, 4, 4),  # where nothing fails, so that a mistake shows in its numbers
+    ]
 
 
 EXERCISES = (
@@ -36,14 +40,14 @@ EXERCISES = (
         _vectors,
         "one number",
         (
-            "Multiply the numbers in the same place, and do something with the products.",
+            "Multiply the numbers at the same position, and do something with the products.",
             "Add the products up: sum(a * b for a, b in zip(q, k)), or q @ k.",
         ),
         own=(
             Wrong(
                 "products not added",
                 lambda q, k: q * k,
-                "You give back the products. The score is their sum, one number.",
+                "You return the products. The score is their sum, one number.",
             ),
             Wrong(
                 "cosine",
@@ -58,12 +62,12 @@ EXERCISES = (
             Wrong(
                 "sums multiplied",
                 lambda q, k: q.sum() * k.sum(),
-                "You added first and multiplied then. Multiply place by place first.",
+                "You added first and multiplied then. Multiply position by position first.",
             ),
             Wrong(
                 "numbers added",
                 lambda q, k: (q + k).sum(),
-                "You added q and k. Multiply the numbers in the same place.",
+                "You added q and k. Multiply the numbers at the same position.",
             ),
             Wrong(
                 "last number left out",
@@ -83,7 +87,7 @@ EXERCISES = (
             Wrong(
                 "every pair",
                 np.outer,
-                "You multiplied every number of q with every number of k. Only numbers in the same place"
+                "You multiplied every number of q with every number of k. Only numbers at the same position"
                 " meet.",
             ),
         ),
@@ -99,19 +103,19 @@ EXERCISES = (
         "three arrays: queries (n, d_k), keys (n, d_k), values (n, d_v)",
         (
             "Each of the three is one matrix product.",
-            "The queries are x @ w_q. Give all three back, separated by commas.",
+            "The queries are x @ w_q. Return all three, separated by commas.",
         ),
         catalogue.project,
         own=(
             Wrong(
                 "keys and values exchanged",
                 lambda x, w_q, w_k, w_v: (x @ w_q, x @ w_v, x @ w_k),
-                "Keys and values have changed places: the order is queries, keys, values.",
+                "Keys and values have been swapped: the order is queries, keys, values.",
             ),
             Wrong(
                 "only the queries",
                 lambda x, w_q, w_k, w_v: x @ w_q,
-                "These are the queries alone. Give back all three, separated by commas.",
+                "These are the queries alone. Return all three, separated by commas.",
             ),
         ),
         steps=intermediates.projections,

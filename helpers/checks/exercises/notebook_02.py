@@ -22,34 +22,42 @@ def my_outputs(weights, values):
     return weights @ values
 
 
+def _scale_sizes(scores, d_k):
+    return sizes_of(n_queries=len(scores), n_keys=scores.shape[1], d_k=d_k, d_v=d_k, d_model=d_k)
+
+
 def _scale():
-    return [
-        Case(
-            {"scores": 5 * drawn(seed)(n, m), "d_k": d_k},
-            sizes_of(n_queries=n, n_keys=m, d_k=d_k, d_v=d_k, d_model=d_k),
-        )
-        for seed, n, m, d_k in ((7, 3, 5, 16), (8, 4, 2, 64))
-    ]
+    # Square and other d_k: whole square roots hide int() and round(). Whole scores hide nothing else.
+    made = [(5 * drawn(seed)(n, m), d_k) for seed, n, m, d_k in ((7, 3, 5, 16), (8, 4, 2, 64), (9, 5, 3, 10))]
+    made += [(np.array([[4, -7, 0], [1, 12, -3]]), 33), (5 * drawn(11)(3, 2), 2)]
+    return [Case({"scores": scores, "d_k": d_k}, _scale_sizes(scores, d_k)) for scores, d_k in made]
 
 
 def _scores():
-    far = np.array(
-        [[1012.0, 1014.0, 1009.0], [-3.0, -1.0, -2.5], [0.0, 1010.0, -5.0]]
-    )  # exp of these overflows, unless the row's maximum goes first
+    # exp of the far ones overflows, unless the row's maximum goes first, and nothing but it.
+    far = np.array([[1012.0, 1014.0, 1009.0], [-3.0, -1.0, -2.5], [0.0, 1010.0, -5.0]])
+    apart = np.array([[0.0, 1100, 0, 3], [-1100, -1101, -1099, -1100], [0, -1100, 1, 2]])
+    whole = np.array([[3, 4, 5], [0, 2, 1]])
+    made = (2 * drawn(9)(3, 5), 2 * drawn(10)(4, 4), far, apart, whole)
     return [
         Case({"scores": scores}, {"n_queries": len(scores), "n_keys": scores.shape[1], "largest": 1014})
-        for scores in (2 * drawn(9)(3, 5), far)
+        for scores in made
     ]
 
 
 def _outputs():
+    made = [(weights_case(seed, n, m), drawn(seed)(m, d)) for seed, n, m, d in ((10, 3, 5, 2), (11, 4, 4, 4))]
+    made.append((weights_case(12, 2, 3), np.array([[4, -1], [0, 3], [-2, 5]])))  # whole values
     return [
-        Case(
-            {"weights": weights_case(seed, n, m).arguments["weights"], "values": drawn(seed)(m, d_v)},
-            {"n_queries": n, "n_keys": m, "d_v": d_v},
-        )
-        for seed, n, m, d_v in ((10, 3, 5, 2), (11, 4, 4, 3))
+        Case({**case.arguments, "values": values}, {**case.sizes, "d_v": values.shape[1]})
+        for case, values in made
     ]
+
+
+def _scaled(steps, scores, d_k):
+    n_queries, n_keys = scores.shape
+    sizes = {name: d_k for name in ("d_k", "d_v", "d_model", "columns")}
+    return steps["scale"](scores, {**sizes, "n_queries": n_queries, "n_keys": n_keys})
 
 
 EXERCISES = (
@@ -58,10 +66,8 @@ EXERCISES = (
         "02",
         _scale,
         "the scaled scores, the shape of scores",
-        ("For d_k = 64 the scores were divided by 8.", "8 is the root of 64: divide by np.sqrt(d_k)."),
-        lambda steps, scores, d_k: steps["scale"](
-            scores, {"d_k": d_k, "n_keys": scores.shape[-1], "d_v": d_k, "d_model": d_k, "columns": d_k}
-        ),
+        ("For d_k = 64 the scores were divided by 8.", "8 is the square root of 64: divide by np.sqrt(d_k)."),
+        _scaled,
         steps=intermediates.scale,
         lesson=(
             "The divisor is the standard deviation that a sum of d_k products has at random, so "

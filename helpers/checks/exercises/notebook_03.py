@@ -28,18 +28,26 @@ def my_cross_attention(x, context, w_q, w_k, w_v):
 
 
 def _masked():
-    # No row is full: turned round, it would be empty, and what comes of an empty row depends on how −∞ is
-    # written.
-    looks_back, gaps = (
-        np.tri(5, dtype=bool) & ~np.tri(5, k=-3, dtype=bool),
-        np.array([[1, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 1]], dtype=bool),
+    # No row is full: inverted, it would be empty, and what comes of an empty row depends on how −∞ is written.
+    looks_back = np.tri(5, dtype=bool) & ~np.tri(5, k=-3, dtype=bool)
+    gaps = np.array([[1, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 1]], dtype=bool)
+    padding = np.array(
+        [[1, 1, 0, 1, 0, 0], [0, 1, 1, 1, 0, 0], [1, 0, 1, 0, 0, 0], [0, 1, 0, 1, 0, 0]], dtype=bool
     )
-    return [attention_case(14, 5, 5, 4, 3, looks_back), attention_case(15, 3, 4, 2, 5, gaps)]
+    zero, low = attention_case(16, 4, 6, 5, 2, padding), attention_case(17, 4, 6, 3, 2, padding)
+    zero.arguments["queries"][1] = 0  # all its scores are exactly 0, and hidden only where the mask says so
+    keys, queries = low.arguments["keys"], low.arguments["queries"]
+    keys[:, 0], queries[:, 0] = (
+        -4.0 + keys[:, 0] / 10,
+        7.0,
+    )  # scores far below 0: what hides must be lower still
+    return [attention_case(14, 5, 5, 4, 3, looks_back), attention_case(15, 3, 4, 2, 5, gaps), zero, low]
 
 
 def _cross():
     cases = []
-    for seed, n_queries, n_keys, d_model, d_k, d_v in ((16, 3, 5, 6, 4, 2), (17, 4, 4, 5, 3, 2)):
+    made = ((16, 3, 5, 6, 4, 2), (17, 4, 4, 5, 3, 2), (18, 5, 3, 4, 4, 4))
+    for seed, n_queries, n_keys, d_model, d_k, d_v in made:
         case = projection_case(seed, n_queries, d_model, d_k, d_v)
         x, *matrices = case.arguments.items()
         context = ("context", drawn(seed + 100)(n_keys, d_model))

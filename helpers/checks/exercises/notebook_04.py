@@ -6,7 +6,7 @@ import numpy as np
 
 from helpers.attention import softmax
 from helpers.checks import catalogue, intermediates
-from helpers.checks.exercises.definition import Case, Exercise
+from helpers.checks.exercises.definition import Case, Exercise, Wrong
 from helpers.checks.exercises.inputs import projection_case, sizes_of
 
 
@@ -30,8 +30,10 @@ def _one_head():
     cases = []
     for seed, n, d_model, n_heads, d_k, head in (
         (18, 4, 6, 3, 2, 1),
-        (19, 3, 5, 2, 4, 1),
-        (20, 5, 7, 4, 3, 2),
+        (19, 3, 5, 2, 4, 0),
+        (20, 5, 7, 4, 3, 3),
+        (24, 5, 7, 4, 3, 2),
+        (25, 4, 8, 2, 4, 1),  # a square of rows and columns, so that nothing fails
     ):
         case = projection_case(seed, n, d_model, n_heads * d_k, n_heads * d_k)
         cases.append(
@@ -49,7 +51,7 @@ def _split():
             {"x": np.arange(n * h * d_k, dtype=float).reshape(n, h * d_k), "n_heads": h},
             {"n": n, "n_heads": h, "d_k": d_k},
         )
-        for n, h, d_k in ((2, 3, 4), (5, 2, 3))
+        for n, h, d_k in ((2, 3, 4), (5, 2, 6), (3, 3, 3))
     ]
 
 
@@ -59,8 +61,12 @@ def _merge():
             {"heads": np.arange(n * h * d_v, dtype=float).reshape(n, h, d_v).swapaxes(0, 1).copy()},
             {"n": n, "n_heads": h, "d_v": d_v, "d_k": d_v},
         )
-        for n, h, d_v in ((2, 3, 4), (5, 2, 3))
+        for n, h, d_v in ((2, 3, 4), (5, 2, 6), (3, 3, 3))
     ]
+
+
+def _cut(x, head, d_k):
+    return x[:, head * d_k : (head + 1) * d_k]
 
 
 EXERCISES = (
@@ -74,6 +80,15 @@ EXERCISES = (
             "Head i owns the columns i · d_k up to (i + 1) · d_k: w_q[:, head * d_k:(head + 1) * d_k].",
         ),
         catalogue.one_head,
+        own=(
+            Wrong(
+                "values not cut",
+                lambda x, w_q, w_k, w_v, head, d_k: (
+                    softmax(_cut(x @ w_q, head, d_k) @ _cut(x @ w_k, head, d_k).T / np.sqrt(d_k)) @ (x @ w_v)
+                ),
+                "The values hold the columns of all {n_heads} heads. Cut them as the queries and keys are cut.",
+            ),
+        ),
         steps=intermediates.head,
         lesson=(
             "A head is a slice of columns of the large matrices; it never needs the columns of another head."

@@ -10,7 +10,7 @@ from helpers.attention import softmax
 from helpers.checks import catalogue, intermediates
 from helpers.checks.catalogue import RIGHT
 from helpers.checks.exercises.definition import Case, Exercise, Wrong
-from helpers.checks.exercises.inputs import attention_cases, drawn, weights_case
+from helpers.checks.exercises.inputs import attention_case, attention_cases, drawn, weights_case
 
 
 def my_shares(weights):
@@ -28,6 +28,13 @@ def my_null_attention(queries, keys, values):
     scores = queries @ keys.T / np.sqrt(keys.shape[-1])
     scores = np.column_stack([scores, np.zeros(len(scores))])
     return softmax(scores)[:, :-1] @ values
+
+
+def _far_apart():
+    """Scores that exp can't hold, beside small ones: the null token must work with both."""
+    case = attention_case(15, 4, 5, 3, 2)
+    case.arguments["queries"][:2] *= 900
+    return [*attention_cases(), case]
 
 
 def _all_heads():
@@ -70,9 +77,11 @@ def _not_another_row(result, row, values):
             " 0, which a row of ones demands."
         )
     if not np.allclose(result @ values, row @ values, atol=1e-6):
+        own, old = result @ values, row @ values
+        at = np.abs(own - old).argmax()
         return (
-            f"Your row gives the output {np.round(result @ values, 3)}, and the old one gives"
-            f" {np.round(row @ values, 3)}: they should be equal."
+            f"Your row gives another output: its number {at} is {own[at]:.7g}, and the old row's is {old[at]:.7g}."
+            " They should be equal. Move along a direction that values.T maps to 0."
         )
     return ""
 
@@ -80,6 +89,7 @@ def _not_another_row(result, row, values):
 def _null_attention(steps, queries, keys, values):
     sizes = {
         "d_k": keys.shape[-1],
+        "n_queries": len(queries),
         "n_keys": len(keys),
         "d_v": values.shape[-1],
         "d_model": keys.shape[-1],
@@ -169,7 +179,7 @@ EXERCISES = (
         (
             (
                 "Look for a direction that changes neither the output nor the sum: one that values.T and a"
-                " row of ones both turn into 0."
+                " row of ones both map to 0."
             ),
             (
                 "Stack values.T on a row of ones; the last row of np.linalg.svd(…)[2] is such a direction."
@@ -186,7 +196,7 @@ EXERCISES = (
     Exercise(
         my_null_attention,
         "06",
-        attention_cases,
+        _far_apart,
         "the output, (n_queries, d_v)",
         (
             (
@@ -204,7 +214,7 @@ EXERCISES = (
                 "no null token",
                 lambda q, k, v: catalogue.attention(RIGHT, q, k, v),
                 "Your weights over the {n_keys} real keys sum to 1, so the null token takes nothing. A column"
-                " of zeros belongs beside the scores, before softmax; afterwards the weights are not divided"
+                " of zeros belongs beside the scores, before softmax; afterwards the weights aren't divided"
                 " again.",
             ),
             Wrong(

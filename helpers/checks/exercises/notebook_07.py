@@ -29,20 +29,25 @@ def my_query_gradient(d_scores, queries, keys):
 
 
 def _target_scores():
+    made = [(2 * drawn(seed)(n), target) for seed, n, target in ((31, 5, 3), (32, 4, 0), (33, 6, 5))]
+    made.append((np.array([1, 3, 0, -2]), 1))  # whole scores: a gradient made in their type is all zeros
     return [
-        Case({"scores": 2 * drawn(seed)(n), "target": target}, {"n": n, "target": target})
-        for seed, n, target in ((31, 5, 3), (32, 4, 0))
+        Case({"scores": scores, "target": target}, {"n": len(scores), "target": target})
+        for scores, target in made
     ]
 
 
 def _softmax_backward():
-    made = [(weights_case(seed, n, m), drawn(seed + 100)(n, m)) for seed, n, m in ((33, 3, 5), (34, 4, 2))]
+    made = [
+        (weights_case(seed, n, m), drawn(seed + 100)(n, m))
+        for seed, n, m in ((33, 3, 5), (34, 4, 2), (35, 4, 4))
+    ]
     return [Case({**case.arguments, "d_weights": d_weights}, case.sizes) for case, d_weights in made]
 
 
 def _query_backward():
     cases = []
-    for seed, n_queries, n_keys, d_k in ((35, 3, 5, 4), (36, 4, 2, 3)):
+    for seed, n_queries, n_keys, d_k in ((35, 3, 5, 4), (36, 4, 2, 3), (37, 4, 4, 4)):
         draw = drawn(seed)
         arguments = {
             "d_scores": draw(n_queries, n_keys),
@@ -65,19 +70,19 @@ EXERCISES = (
         "the gradient, the shape of scores",
         (
             "Work out softmax(scores) first. One entry of it then has to change.",
-            "The gradient is the probabilities, with 1 taken away at the index of the target.",
+            "The gradient is the probabilities, with 1 subtracted at the index of the target.",
         ),
         own=(
             Wrong(
-                "sign turned",
+                "sign reversed",
                 lambda s, t: np.eye(len(s))[t] - _softmax_row(s),
-                "The sign is turned: that is the direction in which the loss falls. The gradient points to"
+                "The sign is reversed: that is the direction in which the loss falls. The gradient points to"
                 " where it grows: probabilities minus 1 at the target.",
             ),
             Wrong(
                 "target left out",
                 lambda s, t: _softmax_row(s),
-                "These are the probabilities. At the index of the target 1 has to be taken away: all {n}"
+                "These are the probabilities. At the index of the target 1 has to be subtracted: all {n}"
                 " entries then sum to 0.",
             ),
             Wrong(
@@ -87,15 +92,15 @@ EXERCISES = (
                 " target less likely.",
             ),
             Wrong(
-                "index taken away",
+                "index subtracted",
                 lambda s, t: _softmax_row(s) - t,
-                "You took {target}, the target's index, away from every probability. Take 1 away, at that"
+                "You subtracted {target}, the target's index, from every probability. Take 1 away, at that"
                 " index only.",
             ),
             Wrong(
-                "1 taken away everywhere",
+                "1 subtracted everywhere",
                 lambda s, t: _softmax_row(s) - 1,
-                "You took 1 away from every probability. Take it away at the target's index only.",
+                "You subtracted 1 from every probability. Subtract it at the target's index only.",
             ),
             Wrong(
                 "target set to −1",
@@ -105,13 +110,19 @@ EXERCISES = (
             Wrong(
                 "score instead of probability",
                 lambda s, t: s - np.eye(len(s))[t],
-                "You took 1 from the scores. It is taken from the probabilities, softmax(scores).",
+                "You subtracted 1 from the scores. It's subtracted from the probabilities, softmax(scores).",
             ),
             Wrong(
                 "gradient of the probability",
                 lambda s, t: _softmax_row(s)[t] * (np.eye(len(s))[t] - _softmax_row(s)),
                 "That is the gradient of the target's probability. The loss is its −log: divide by the"
-                " probability, and turn the sign.",
+                " probability, and reverse the sign.",
+            ),
+            Wrong(
+                "−1/p at the target",
+                lambda s, t: -np.eye(len(s))[t] / _softmax_row(s)[t],
+                "−1/p is the gradient with respect to the probability. One step further back, through softmax,"
+                " it becomes probabilities minus 1 at the target.",
             ),
             Wrong(
                 "the loss itself",
@@ -129,7 +140,7 @@ EXERCISES = (
         my_softmax_gradient,
         "07",
         _softmax_backward,
-        "the gradient by the scores, (n_queries, n_keys)",
+        "the gradient with respect to the scores, (n_queries, n_keys)",
         (
             (
                 "Raising one score raises its own weight and lowers all others of its row: the row's mean of"
@@ -142,15 +153,15 @@ EXERCISES = (
         ),
         own=(
             Wrong(
-                "mean not taken away",
+                "mean not subtracted",
                 lambda p, d: p * d,
-                "The row's mean is not taken away. As a row of weights always sums to 1, each row of your"
+                "The row's mean isn't subtracted. As a row of weights always sums to 1, each row of your"
                 " gradient should sum to 0.",
             ),
             Wrong(
-                "sign turned",
+                "sign reversed",
                 lambda p, d: p * ((p * d).sum(axis=-1, keepdims=True) - d),
-                "The sign is turned: the row's mean is taken from d_weights, and not the other way round.",
+                "The sign is reversed: the row's mean is taken from d_weights, and not the other way round.",
             ),
             Wrong(
                 "softmax once more",
@@ -160,7 +171,7 @@ EXERCISES = (
             Wrong(
                 "every weight alone",
                 lambda p, d: p * (1 - p) * d,
-                "p (1 − p) is the slope of a weight by its own score. Each score moves the other weights of"
+                "p (1 − p) is the derivative of a weight with respect to its own score. Each score moves the other weights of"
                 " its row too.",
             ),
             Wrong(
@@ -194,13 +205,13 @@ EXERCISES = (
         my_query_gradient,
         "07",
         _query_backward,
-        "the gradient by the queries, (n_queries, d_k)",
+        "the gradient with respect to the queries, (n_queries, d_k)",
         (
             (
-                "A score is the sum of query times key, divided by √d_k. By the query, its derivative is the"
+                "A score is the sum of query times key, divided by √d_k. With respect to the query, its derivative is the"
                 " key, divided by √d_k."
             ),
-            "Sum over the keys: d_scores @ keys, and do not forget the division.",
+            "Sum over the keys: d_scores @ keys, and don't forget the division.",
         ),
         own=(
             Wrong(
@@ -212,13 +223,13 @@ EXERCISES = (
             Wrong(
                 "divided by √n_keys",
                 lambda d, q, k: d @ k / math.sqrt(len(k)),
-                "You divided by the root of the number of keys, √{n_keys}. What counts is their length, d_k ="
+                "You divided by the square root of the number of keys, √{n_keys}. What counts is their length, d_k ="
                 " {d_k}.",
             ),
             Wrong(
                 "divided by d_k",
                 lambda d, q, k: d @ k / k.shape[-1],
-                "You divided by d_k = {d_k}. On the way there it was √d_k, and so it is on the way back.",
+                "You divided by d_k = {d_k}. In the forward pass it was √d_k, and so it is in the backward pass.",
             ),
             Wrong(
                 "multiplied by √d_k",
@@ -226,9 +237,9 @@ EXERCISES = (
                 "You multiplied by √d_k. The derivative of scores / √d_k is divided by it too.",
             ),
             Wrong(
-                "gradient by the keys",
+                "gradient with respect to the keys",
                 lambda d, q, k: d.T @ q / math.sqrt(q.shape[-1]),
-                "That is the gradient by the keys, ({n_keys}, {d_k}). By the queries it is d_scores @ keys,"
+                "That is the gradient with respect to the keys, ({n_keys}, {d_k}). With respect to the queries it is d_scores @ keys,"
                 " ({n_queries}, {d_k}).",
             ),
             Wrong(
