@@ -1,5 +1,10 @@
 # make lab      open the course in JupyterLab, on the first notebook
-# make test     run every test and compare every notebook with its stored outputs
+# make check    look at formatting, lint and types; a few seconds
+# make format   bring code and notebooks into the form that check asks for
+# make test     run every test and compare every notebook with its stored outputs; five minutes on two cores
+# make test-fast  the same without a browser and without breaking the core on purpose; a minute and a half
+# make test-lowest  run the notebooks on the lowest versions of the packages (needs uv)
+# make update   bring the newest version of the course, and keep what you have changed
 # make refresh  run the notebooks on fresh kernels and store their outputs
 # make model    add the real model of notebook 08 to the environment (downloads 90 MB)
 # make bench    measure the speed table of the README (downloads PyTorch and ONNX Runtime)
@@ -12,13 +17,43 @@ UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
 endif
 export JUPYTER_PREFER_ENV_PATH = 1
 
-.PHONY: lab test refresh model bench lock clean moved
+.PHONY: lab update check format test test-fast test-lowest refresh model bench lock clean moved
 
 lab: .venv/ready
-	@.venv/bin/python -m jupyterlab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
+	@.venv/bin/python -m jupyterlab --ServerApp.root_dir="$$(pwd)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
 
+# Without .venv: the new version may need another one.
+update:
+	@$(PYTHON) -m tools.update $(ARGS)
+
+# All three, so that one run tells everything.
+check: .venv/ready
+	@well=0; \
+	.venv/bin/ruff format --check $(ARGS) || well=1; \
+	.venv/bin/ruff check $(ARGS) || well=1; \
+	.venv/bin/mypy || well=1; \
+	exit $$well
+
+format: .venv/ready
+	@.venv/bin/ruff format $(ARGS)
+	@.venv/bin/ruff check --fix $(ARGS)
+
+PYTEST = .venv/bin/python -m pytest -p tools.quick_start -n auto --maxprocesses 4
 test: .venv/ready
-	@.venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(PYTEST) $(ARGS)
+
+test-fast: .venv/ready
+	@$(PYTEST) -m "not browser and not mutation" $(ARGS)
+
+# On the lowest versions that pyproject.toml allows, with Python 3.10: runs the notebooks and compares their texts.
+test-lowest: .venv-lowest/ready
+	@.venv-lowest/bin/python -m tools.refresh --check $(ARGS)
+
+.venv-lowest/ready: pyproject.toml
+	@[ -n "$(UV)" ] || { echo "make test-lowest needs uv, which is not on the PATH: see docs.astral.sh/uv for how to install it."; exit 1; }
+	@"$(UV)" venv -q --clear --python 3.10 .venv-lowest
+	@"$(UV)" pip install -q --python .venv-lowest/bin/python --resolution lowest-direct -e . "nbclient>=0.10" "ipykernel>=6.29"
+	@touch .venv-lowest/ready
 
 refresh: .venv/ready
 	@.venv/bin/python -m tools.refresh $(ARGS)
@@ -36,7 +71,7 @@ lock:
 	@"$(UV)" pip compile -q pyproject.toml --group dev --universal --python-version 3.10 --generate-hashes --no-header --no-annotate -o requirements.lock $(ARGS)
 
 clean:
-	rm -rf .venv .venv-bench .pytest_cache .hypothesis build dist
+	rm -rf .venv .venv-bench .venv-lowest .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist
 	find . -name .git -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 # One clear sentence before anything is downloaded: pip on an old Python searches for minutes before it gives up.

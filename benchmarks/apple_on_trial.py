@@ -3,8 +3,9 @@
     python benchmarks/apple_on_trial.py             writes data/apple_on_trial.csv and data/trained.npz
     python benchmarks/apple_on_trial.py --summary   prints what the stored table says, and trains nothing
 
-Ten seeds, each once with 8 heads of d_k = 4 and once with 1 head of d_k = 32: the same number of parameters, steps and sentences.
-Afterwards python data/make.py renews the checksums. The README of the data folder says what the columns mean.
+Ten seeds, each once with 8 heads of d_k = 4 and once with 1 head of d_k = 32: the same number of parameters,
+steps and sentences. Afterwards python data/make.py renews the checksums. The README of the data folder says
+what the columns mean.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def run(grammar: Grammar, seed: int, n_heads: int) -> Training:
 
 
 def greedy(parameters, words):
-    """Turn off the head that is missed least, then of the others the one missed least, and so on: (heads off, table)."""
+    """Turn off the head that is missed least, then the next, and so on: (heads off, table)."""
     off: tuple[int, ...] = ()
     while len(off) < parameters.n_heads:
         tables = {
@@ -47,7 +48,9 @@ def greedy(parameters, words):
 
 
 def weights_on(parameters, grammar, words, role):
-    """How much of a hidden word's weight goes to the word of a role, by head, sense and hidden role: (n_heads, n_senses, n_roles)."""
+    """How much of a hidden word's weight goes to the word of a role, by head, sense and hidden role:
+    (n_heads, n_senses, n_roles).
+    """
     place_of = {
         tuple(row): place
         for row, place in zip(
@@ -120,9 +123,11 @@ def store(training):
 
 
 def one_sided(adjective):
-    """The head whose loss differs most between the settings, where its gap ranks among all ways to name the senses, and whether it takes a side.
+    """The head whose loss differs most between the settings, where its gap ranks among all ways to name the
+    senses, and whether it takes a side.
 
-    To take a side is: missed by at least 0.2 nat in one setting, three times as much as in the other, all nouns agreeing.
+    To take a side is: missed by at least 0.2 nat in one setting, three times as much as in the other, all
+    nouns agreeing.
 
     adjective: (n_heads, n_nouns, 2), how much a hidden adjective misses each head, outdoors and in town
     """
@@ -140,11 +145,13 @@ def summary():
     table = examples.apple_on_trial()
     floor = table["", "", "floor, all sentences", ""].mean()
     print(
-        f"The floor is {floor:.4f} nat. Loss above the floor, over all sentences; all other figures are nat lost on the sample.\n"
+        f"The floor is {floor:.4f} nat. Loss above the floor, over all sentences; all other figures are nat"
+        " lost on the sample.\n"
     )
     print(
-        "| seed | 8 heads | 1 head | all 8 off | heads missed by less than 0.05 | missed most | off, one by one, below +0.1 | pair worse than its parts | "
-        "most one-sided head: adjective outdoors / in town | apple: fruit / brand | its weight on the place | rank of 16 | takes a side |"
+        "| seed | 8 heads | 1 head | all 8 off | heads missed by less than 0.05 | missed most | off, one by"
+        " one, below +0.1 | pair worse than its parts | most one-sided head: adjective outdoors / in town |"
+        " apple: fruit / brand | its weight on the place | rank of 16 | takes a side |"
     )
     print("|" + "---|" * 13)
     for seed in map(str, SEEDS):

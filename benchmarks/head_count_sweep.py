@@ -1,12 +1,14 @@
-"""Train the small model of notebook 05 with few large heads and many small ones: python benchmarks/head_count_sweep.py
+"""Train the small model of notebook 05 with few large heads and many small ones.
+
+    python benchmarks/head_count_sweep.py
 
 The function that trains is taken from the notebook's cell with the tag head-sweep, so that what is
 measured is what is shown. Writes data/head_count_sweep.csv. About ten minutes on one core.
 
     row A: n_heads · d_k = 32 throughout       row B: 8 heads with d_v = 4, and d_k made smaller
 
-Every setting is trained with the seeds 0 to 9, for 300 and for 1500 steps. above_floor is the mean loss over all
-hidden words of the grammar, less the loss of a reader who knows the grammar, in nat.
+Every setting is trained with the seeds 0 to 9, for 300 and for 1500 steps. above_floor is the mean loss over
+all hidden words of the grammar, less the loss of a reader who knows the grammar, in nat.
 """
 
 import csv
@@ -23,7 +25,8 @@ def training_function():
     """above_the_floor of the tagged cell."""
     names: dict = {}
     exec(
-        "import numpy as np\nfrom helpers.grammar import Grammar\nfrom helpers.learning import Parameters, losses, train",
+        "import numpy as np\nfrom helpers.grammar import Grammar\n"
+        "from helpers.learning import Parameters, losses, train",
         names,
     )
     for cell in nbformat.read(ROOT / "notebooks" / "05_how_many_heads.ipynb", as_version=4).cells:
@@ -41,7 +44,8 @@ if __name__ == "__main__":
             known[run] = above_the_floor(*run)
         rows.append((row, n_heads, d_k, steps, seed, f"{known[run]:.5f}"))
         print(
-            f"\r{done} of {len(todo)}: row {row}, {n_heads} heads of d_k {d_k}, {steps} steps, seed {seed}: {known[run]:.4f}   ",
+            f"\r{done} of {len(todo)}: row {row}, {n_heads} heads of d_k {d_k}, {steps} steps, "
+            f"seed {seed}: {known[run]:.4f}   ",
             end="",
             flush=True,
         )

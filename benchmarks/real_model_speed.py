@@ -21,7 +21,7 @@ import torch
 import transformers
 from threadpoolctl import threadpool_limits
 
-from helpers import checkpoint, fast, real_model
+from helpers import checkpoint, real_model
 
 SENTENCE = "the animal did not cross the street because it was too tired"
 PAUSE = 0.05  # seconds: the waiting threads of OpenBLAS and OpenMP spin for up to 26 ms before they sleep
@@ -79,7 +79,6 @@ def main():
     print(f"NumPy {np.__version__}, PyTorch {torch.__version__}, transformers {transformers.__version__}\n")
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        fast.n_threads = threads
         with threadpool_limits(threads):
             for number, (case, sentences) in enumerate(CASES.items()):
                 runs = contenders(ours, eager, sdpa, tokenizer, sentences)

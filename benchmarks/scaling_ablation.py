@@ -2,8 +2,8 @@
 
     python benchmarks/scaling_ablation.py   writes data/scaling_ablation.csv
 
-Five seeds for each size of head, one head of d_k and d_v = 32, 600 steps. The loss is that over all sentences, above its floor, in nat.
-Afterwards python data/make.py renews the checksums.
+Five seeds for each size of head, one head of d_k and d_v = 32, 600 steps. The loss is that over all
+sentences, above its floor, in nat. Afterwards python data/make.py renews the checksums.
 """
 
 from __future__ import annotations

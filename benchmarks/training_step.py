@@ -3,11 +3,12 @@
     .venv-bench/bin/python benchmarks/training_step.py            both tables, as Markdown: about one minute
     .venv-bench/bin/python benchmarks/training_step.py --quick    less time for each
 
-A step is forward, backward and Adam on the model of notebook 07: the same sentences and the same numbers to begin with for
-every contender. Before anything is timed, the losses of the first steps are compared. The contenders take turns.
-A figure is the time that one step in ten stays below, because whatever else the machine does only adds to the others.
-Only ratios mean anything: 1.20 reads, takes 1.20 times as long as ours. With two threads they need a machine that
-has nothing else to do: a product waits for the slower thread.
+A step is forward, backward and Adam on the model of notebook 07: the same sentences and the same numbers to
+begin with for every contender. Before anything is timed, the losses of the first steps are compared. The
+contenders take turns. A figure is the time that one step in ten stays below, because whatever else the
+machine does only adds to the others.
+Only ratios mean anything: 1.20 reads, takes 1.20 times as long as ours. With two threads they need a machine
+that has nothing else to do: a product waits for the slower thread.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from helpers import fast
 from helpers.grammar import Grammar
 from helpers.learning import Adam, Parameters, loss_and_gradients
 
@@ -43,7 +43,9 @@ def ours(start, batches):
 
 
 class TorchModel(torch.nn.Module):
-    """The same model as one writes it in PyTorch: one product for queries, keys and values, and its own attention."""
+    """The same model as one writes it in PyTorch: one product for queries, keys and values, and its own
+    attention.
+    """
 
     def __init__(self, start, own_attention):
         super().__init__()
@@ -110,7 +112,9 @@ def compare(runs, steps=5):
 
 
 def measure(runs, seconds, turn=0.1, pause=0.03):
-    """The time of each that one step in ten stays below, in seconds; they take turns, and nobody always follows the same one."""
+    """The time of each that one step in ten stays below, in seconds; they take turns, and nobody always
+    follows the same one.
+    """
     times, names, k = {name: [] for name in runs}, list(runs), 0
     end = time.perf_counter() + seconds
     while k < 3 or time.perf_counter() < end:
@@ -133,7 +137,6 @@ def main():
     options = parser.parse_args()
     grammar = Grammar.read()
     for n_threads in options.threads:
-        fast.n_threads = n_threads
         torch.set_num_threads(n_threads)
         threadpool_limits(n_threads)
         print(

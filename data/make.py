@@ -139,7 +139,7 @@ def thinking_machines():
 
 
 def hand_made():
-    """The matrices of the hand-made jobs, without the rows of w_q, w_k and w_v from 132 on, which are zero."""
+    """The matrices of the hand-made jobs, without the rows of w_q, w_k and w_v from 132 on: they are zero."""
     w_q, w_k = np.zeros((2, len(JOBS), 132, 64), np.int8)
     for job, (_, query_gains, key_gains) in enumerate(JOBS.values()):
         for matrix, gains in ((w_q, query_gains), (w_k, key_gains)):

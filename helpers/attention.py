@@ -1,14 +1,9 @@
-"""Attention in NumPy, from one softmax to multi-head attention.
+"""Attention: softmax(QKᵀ / √d_k) V, its masks, and several heads of it side by side.
 
-Shapes are written with one set of symbols everywhere:
-
-    n_queries, n_keys   how many words ask, how many are looked at
-    d_model             numbers in one word vector
-    d_k, d_v            numbers in one query or key, and in one value
-    n_heads             heads side by side
-    ...                 any leading axes, such as a batch; they broadcast
-
-A row of weights belongs to one query and sums to 1.
+n_queries and n_keys count words; n is either. A word vector has d_model numbers, a query or a key d_k, and a
+value d_v. "..." stands for any leading axes, such as a batch; they broadcast. Floats keep their type (float16
+is computed in float32), and whole numbers become float64. A wrong argument raises a TypeError or a ValueError
+with a sentence from helpers/validate.py. helpers/fast.py has the same functions, made fast.
 """
 
 from __future__ import annotations
@@ -18,91 +13,55 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from helpers import fast
+from helpers import validate
 
-__all__ = [
-    "softmax", "scaled_dot_product_attention", "causal_mask", "padding_mask",
-    "split_heads", "merge_heads", "MultiHeadAttention",
-]
+TINY = np.finfo(np.float32).tiny  # too small to change any sum but 0
 
 
 def softmax(scores: np.ndarray, axis: int = -1) -> np.ndarray:
     """Turn scores into weights that are positive and sum to 1 along one axis.
 
-    The largest score of each row is subtracted first. That changes nothing in
-    the result and keeps exp from overflowing. A row in which every score is
-    -inf has nothing to choose from: its weights are all zero, not NaN.
+    The largest score of each row is subtracted first: the weights stay the same, and exp can't overflow. In a
+    row in which every score is -inf there is nothing to choose from: its weights are 0, not NaN.
 
-    scores: any shape, finite or -inf
-    returns: the shape of scores; float16, float32 and float64 are kept, integers become float64
+    scores: any shape, finite or -inf; the weights have the same shape
 
     >>> softmax(np.array([14.0, 12.0])).round(4)
     array([0.8808, 0.1192])
     """
-    scores = _numbers(scores, "scores")
-    if scores.ndim == 0:
-        raise ValueError("softmax needs at least one axis of scores, and got a single number")
-    if isinstance(axis, (bool, np.bool_)) or not isinstance(axis, (int, np.integer)):
-        raise TypeError(f"axis must be a whole number, and got {axis!r}")
-    if not -scores.ndim <= axis < scores.ndim:
-        raise ValueError(f"axis {axis} does not exist: the scores have shape {scores.shape}")
-    if scores.shape[axis] == 0:
-        raise ValueError(f"there is nothing to choose from: axis {axis} of shape {scores.shape} is empty")
-    weights = np.array(scores, dtype=_working_type(scores.dtype), order="C")  # a copy: the input stays as it is
-    fast.softmax_in_place(weights, axis)
-    return weights.astype(scores.dtype, copy=False)
+    scores, dtype = validate.scores(scores, axis)
+    scores, largest = validate.within_reach(scores, scores.max(axis=axis, keepdims=True))
+    exponentials = np.exp(scores - largest)
+    total = exponentials.sum(axis=axis, keepdims=True, initial=TINY)
+    return (exponentials / total).astype(dtype, copy=False)
 
 
 def scaled_dot_product_attention(queries, keys, values, mask=None, scale=None, need_weights=True):
-    """softmax(Q Kᵀ / √d_k) V: every query looks at every key and takes a weighted sum of the values.
+    """softmax(Q Kᵀ / √d_k) V: weigh the values by how well each query fits each key (Vaswani 2017, eq. 1).
 
-    A mask is boolean, and True means *may attend*. A query that may attend to
-    nothing gets weights of zero and an output of zero.
-
-    queries: (..., n_queries, d_k)
-    keys:    (..., n_keys, d_k)
-    values:  (..., n_keys, d_v)
-    mask:    broadcasts to (..., n_queries, n_keys), boolean
+    queries, keys, values: (..., n_queries, d_k), (..., n_keys, d_k), (..., n_keys, d_v)
+    mask:    boolean, True = may attend; broadcasts to (..., n_queries, n_keys), so one for padding must have
+             the shape that padding_mask returns. A query that may attend to nothing gets weights of 0
     scale:   what the scores are multiplied by; 1/√d_k unless given
-    need_weights: False gives None for the weights. They are then never all in memory at once:
-             the memory needed grows with n_keys, not with n_queries · n_keys
-    returns: output (..., n_queries, d_v) and weights (..., n_queries, n_keys)
-
-    Source: Vaswani et al. 2017, equation 1.
+    returns: output (..., n_queries, d_v), weights (..., n_queries, n_keys) or, unless need_weights, None
 
     >>> q, k = np.array([[8.0, 4, 4]]), np.array([[8.0, 6, 6], [6, 6, 6]])
     >>> output, weights = scaled_dot_product_attention(q, k, values=np.eye(2), scale=1 / 8)
     >>> weights.round(4)
     array([[0.8808, 0.1192]])
     """
-    queries, keys, values = _numbers(queries, "queries"), _numbers(keys, "keys"), _numbers(values, "values")
-    leading = _check_attention_shapes(queries, keys, values)
-    scale = _scale(scale, queries.shape[-1])
+    queries, keys, values, mask, dtype = validate.attention(queries, keys, values, mask)
+    scale = 1 / math.sqrt(keys.shape[-1]) if scale is None else validate.finite_number(scale, "scale")
+    scores = queries @ keys.swapaxes(-1, -2) * scale  # (..., n_queries, n_keys)
     if mask is not None:
-        mask = _mask(mask, (*leading, queries.shape[-2], keys.shape[-2]))
-    result_type = np.result_type(queries, keys, values)
-    working_type = _working_type(result_type)
-    queries, keys, values = (x.astype(working_type, copy=False) for x in (queries, keys, values))
-    output, weights = _attend(queries * working_type.type(scale), keys, values, mask, need_weights)
-    return output.astype(result_type, copy=False), weights.astype(result_type, copy=False) if need_weights else None
-
-
-def _attend(queries, keys, values, mask, need_weights, output=None):
-    """The formula. The queries come scaled: those are n_queries · d_k numbers, the scores n_queries · n_keys."""
-    if fast.is_long(queries, keys, need_weights):
-        return fast.attend(queries, keys, values, mask, need_weights, output)
-    scores = queries @ keys.swapaxes(-1, -2)                                # (..., n_queries, n_keys)
-    if mask is not None:
-        scores = np.where(mask, scores, scores.dtype.type(-np.inf))
-    weights = fast.softmax_in_place(scores)
-    return np.matmul(weights, values, out=output), weights                  # (..., n_queries, d_v)
+        scores = np.where(mask, scores, -np.inf)
+    weights = softmax(scores)
+    output = weights @ values  # (..., n_queries, d_v)
+    return output.astype(dtype, copy=False), weights.astype(dtype, copy=False) if need_weights else None
 
 
 def causal_mask(n_queries: int, n_keys: int | None = None) -> np.ndarray:
-    """Each word may attend to itself and to the words before it.
-
-    With more keys than queries the queries are the last words: the last query
-    sees every key.
+    """Each word may attend to itself and to the words before it. The last query sees every key.
 
     returns: (n_queries, n_keys), boolean, True = may attend
 
@@ -111,13 +70,13 @@ def causal_mask(n_queries: int, n_keys: int | None = None) -> np.ndarray:
            [1, 1, 0],
            [1, 1, 1]])
     """
-    n_queries = _count(n_queries, "n_queries")
-    n_keys = n_queries if n_keys is None else _count(n_keys, "n_keys")
+    n_queries = validate.count(n_queries, "n_queries")
+    n_keys = n_queries if n_keys is None else validate.count(n_keys, "n_keys")
     return np.tri(n_queries, n_keys, n_keys - n_queries, dtype=bool)
 
 
 def padding_mask(lengths, n_keys: int) -> np.ndarray:
-    """The words after the end of a sentence are padding: nobody may attend to them.
+    """The words after the end of a sentence are padding: no word may attend to them.
 
     lengths: one whole number, or (batch,): how many of the n_keys words are real
     returns: (1, n_keys) or (batch, 1, n_keys), boolean, True = may attend
@@ -126,69 +85,36 @@ def padding_mask(lengths, n_keys: int) -> np.ndarray:
     array([[1, 1, 1],
            [1, 0, 0]])
     """
-    n_keys = _count(n_keys, "n_keys")
-    lengths = np.asarray(lengths)
-    if lengths.dtype.kind not in "iu" or lengths.ndim > 1:
-        raise TypeError(f"lengths must be a whole number or a list of them, and got {lengths.dtype} of shape {lengths.shape}")
-    if ((lengths < 0) | (lengths > n_keys)).any():
-        raise ValueError(f"every length must lie between 0 and n_keys = {n_keys}, and got {lengths.tolist()}")
-    return np.arange(n_keys) < lengths[..., None, None]
+    n_keys = validate.count(n_keys, "n_keys")
+    return np.arange(n_keys) < validate.lengths(lengths, n_keys)[..., None, None]
 
 
 def split_heads(x: np.ndarray, n_heads: int) -> np.ndarray:
-    """Cut every word's vector into n_heads pieces and gather each head's pieces.
+    """Cut the columns of x (..., n, d_model) into heads: (..., n_heads, n, d_model / n_heads), a view.
 
-    x:       (..., n, d_model)
-    returns: (..., n_heads, n, d_model / n_heads), a view: no number is moved
-
-    >>> split_heads(np.arange(8).reshape(2, 4), n_heads=2)
-    array([[[0, 1],
-            [4, 5]],
-    <BLANKLINE>
-           [[2, 3],
-            [6, 7]]])
+    >>> split_heads(np.arange(8).reshape(2, 4), n_heads=2).tolist()
+    [[[0, 1], [4, 5]], [[2, 3], [6, 7]]]
     """
-    x = np.asarray(x)
-    n_heads = _count(n_heads, "n_heads")
-    if x.ndim < 2:
-        raise ValueError(f"x needs the shape (..., n, d_model), and got {x.shape}")
-    *leading, n, d_model = x.shape
-    if d_model % n_heads:
-        raise ValueError(f"{n_heads} heads do not divide d_model = {d_model}: {d_model} / {n_heads} leaves {d_model % n_heads} over")
-    return x.reshape(*leading, n, n_heads, d_model // n_heads).swapaxes(-2, -3)
+    x, d_k = validate.head_size(x, n_heads)
+    return x.reshape(*x.shape[:-1], n_heads, d_k).swapaxes(-2, -3)
 
 
 def merge_heads(heads: np.ndarray) -> np.ndarray:
-    """Put the heads back side by side: the inverse of split_heads.
-
-    heads:   (..., n_heads, n, d_k)
-    returns: (..., n, n_heads · d_k)
-
-    >>> merge_heads(split_heads(np.arange(8).reshape(2, 4), n_heads=2))
-    array([[0, 1, 2, 3],
-           [4, 5, 6, 7]])
-    """
-    heads = np.asarray(heads)
-    if heads.ndim < 3:
-        raise ValueError(f"heads needs the shape (..., n_heads, n, d_k), and got {heads.shape}")
+    """Put heads (..., n_heads, n, d_k) side by side: (..., n, n_heads · d_k). The inverse of split_heads."""
+    heads = validate.head_vectors(heads)
     *leading, n_heads, n, d_k = heads.shape
     return heads.swapaxes(-2, -3).reshape(*leading, n, n_heads * d_k)
 
 
 @dataclass(frozen=True, eq=False)
 class MultiHeadAttention:
-    """Several attentions at once, each with its own matrices, and one matrix that mixes them.
+    """Several attentions at once, and a matrix that mixes what they found (Vaswani 2017, section 3.2.2).
 
-    The heads' matrices lie side by side: head i owns the columns i·d_k to
-    (i+1)·d_k of w_q and w_k, the columns i·d_v to (i+1)·d_v of w_v, and the rows
-    i·d_v to (i+1)·d_v of w_o. d_model need not be n_heads · d_k. The matrices
-    are kept as read-only copies.
+    Head i owns the columns i·d_k to (i+1)·d_k of w_q and w_k, the columns i·d_v to (i+1)·d_v of w_v, and the
+    same rows of w_o. d_model need not be n_heads · d_k. The matrices are kept as read-only copies.
 
-    w_q, w_k: (d_model, n_heads · d_k)
-    w_v:      (d_model, n_heads · d_v)
-    w_o:      (n_heads · d_v, d_model)
-
-    Source: Vaswani et al. 2017, section 3.2.2.
+    w_q, w_k, w_v: (d_model, n_heads · d_k) twice, (d_model, n_heads · d_v)
+    w_o:           (n_heads · d_v, d_model)
 
     >>> attention = MultiHeadAttention.random(d_model=12, n_heads=3, rng=np.random.default_rng(0))
     >>> output, weights = attention(np.ones((5, 12)))
@@ -201,206 +127,74 @@ class MultiHeadAttention:
     w_v: np.ndarray = field(repr=False)
     w_o: np.ndarray = field(repr=False)
     n_heads: int
+    d_model: int = field(init=False, repr=False)
+    d_k: int = field(init=False, repr=False)
+    d_v: int = field(init=False, repr=False)
+    n_parameters: int = field(init=False, repr=False)
 
     def __post_init__(self):
-        object.__setattr__(self, "n_heads", _count(self.n_heads, "n_heads"))
-        for name in ("w_q", "w_k", "w_v", "w_o"):
-            matrix = np.array(_numbers(getattr(self, name), name))
-            if matrix.ndim != 2 or 0 in matrix.shape:
-                raise ValueError(f"{name} must be a matrix, and got the shape {matrix.shape}")
-            matrix.flags.writeable = False
-            object.__setattr__(self, name, matrix)
-        if self.w_q.shape != self.w_k.shape:
-            raise ValueError(f"w_q and w_k must have one shape, and got {self.w_q.shape} and {self.w_k.shape}")
-        if self.w_v.shape[0] != self.w_q.shape[0]:
-            raise ValueError(f"w_v must have d_model = {self.w_q.shape[0]} rows, as w_q has, and got the shape {self.w_v.shape}")
-        for name, columns in (("w_q", self.w_q.shape[1]), ("w_v", self.w_v.shape[1])):
-            if columns % self.n_heads:
-                raise ValueError(f"{self.n_heads} heads do not divide the {columns} columns of {name}: {columns} / {self.n_heads} leaves {columns % self.n_heads} over")
-        if self.w_o.shape != self.w_v.shape[::-1]:
-            raise ValueError(f"w_o must have the shape (n_heads · d_v, d_model) = {self.w_v.shape[::-1]}, and got {self.w_o.shape}")
-
-        tiles = {name: fast.tiles(getattr(self, f"w_{name}")) for name in "qkvo"}
-        if self.w_v.shape == self.w_k.shape:
-            tiles["qkv"] = np.concatenate([tiles.pop(name) for name in "qkv"])
-            tiles.update(zip("qkv", np.split(tiles["qkv"], 3)))
-        object.__setattr__(self, "_tiles", tiles)
-        object.__setattr__(self, "_type", np.result_type(self.w_q, self.w_k, self.w_v, self.w_o))
-
-    @property
-    def d_model(self) -> int:
-        return self.w_q.shape[0]
-
-    @property
-    def d_k(self) -> int:
-        return self.w_q.shape[1] // self.n_heads
-
-    @property
-    def d_v(self) -> int:
-        return self.w_v.shape[1] // self.n_heads
-
-    @property
-    def n_parameters(self) -> int:
-        return sum(matrix.size for matrix in (self.w_q, self.w_k, self.w_v, self.w_o))
+        for name, value in validate.matrices(**vars(self)).items():
+            object.__setattr__(self, name, value)
 
     def __call__(self, x, context=None, mask=None, need_weights=True):
         """Run every head on x and mix what they found.
 
-        x:       (..., n_queries, d_model)
-        context: (..., n_keys, d_model); x itself unless given (cross-attention when given)
-        mask:    broadcasts to (..., n_queries, n_keys), the same for every head, or, with one
-                 axis more than x, to (..., n_heads, n_queries, n_keys); True = may attend
-        need_weights: False gives None for the weights, and long inputs need far less memory
-        returns: output (..., n_queries, d_model) and weights (..., n_heads, n_queries, n_keys)
+        x, context: (..., n_queries, d_model), (..., n_keys, d_model); the context is x unless given
+        mask:       (..., n_queries, n_keys), or, with one axis more than x has, a mask for each head
+        returns:    output (..., n_queries, d_model), weights (..., n_heads, n_queries, n_keys) or None
         """
-        found, weights, result_type = self._run(x, context, mask, need_weights)
-        output = fast.times_tiles(found, self._tiles["o"], found.dtype)
-        return output.astype(result_type, copy=False), weights.astype(result_type, copy=False) if need_weights else None
-
-    def heads(self, x, context=None, mask=None):
-        """What each head writes into the output: their sum is the output.
-
-        x, context, mask: as for a call
-        returns: (..., n_heads, n_queries, d_model)
-        """
-        found, _, result_type = self._run(x, context, mask, need_weights=False)
-        w_o = self.w_o.reshape(self.n_heads, self.d_v, self.d_model).astype(found.dtype, copy=False)
-        return (split_heads(found, self.n_heads) @ w_o).astype(result_type, copy=False)
+        x, context, mask, dtype = validate.words(self, x, context, mask)
+        q, k, v = x @ self.w_q, context @ self.w_k, context @ self.w_v  # project
+        q, k, v = split_heads(q, self.n_heads), split_heads(k, self.n_heads), split_heads(v, self.n_heads)
+        found, weights = scaled_dot_product_attention(q, k, v, mask)  # attend, every head for itself
+        output = merge_heads(found) @ self.w_o  # merge, and mix
+        return output.astype(dtype, copy=False), weights.astype(dtype, copy=False) if need_weights else None
 
     def project(self, x, context=None):
-        """Every head's queries (of x), keys and values (of context, or of x).
+        """Queries of x, keys and values of context or x: each (..., n_heads, n, d_k or d_v)."""
+        x, context, _, dtype = validate.words(self, x, context)
+        parts = x @ self.w_q, context @ self.w_k, context @ self.w_v
+        return tuple(split_heads(part, self.n_heads).astype(dtype, copy=False) for part in parts)
 
-        x:       (..., n_queries, d_model)
-        context: (..., n_keys, d_model); x itself unless given
-        returns: (..., n_heads, n_queries, d_k), (..., n_heads, n_keys, d_k), (..., n_heads, n_keys, d_v)
-        """
-        x = self._words(x, "x")
-        context = x if context is None else self._words(context, "context")
-        result_type = np.result_type(x.dtype, context.dtype, self._type)
-        return tuple(part.astype(result_type, copy=False) for part in self._project(x, context, _working_type(result_type)))
-
-    def _run(self, x, context, mask, need_weights):
-        """What the heads found, side by side: (..., n_queries, n_heads · d_v); their weights; the result's type."""
-        x = self._words(x, "x")
-        context = x if context is None else self._words(context, "context")
-        leading = _leading(x=x, context=context)
-        if context.shape[-2] == 0:
-            raise ValueError(f"there must be at least one key, and the context has the shape {context.shape}")
-        if mask is not None:
-            given = np.asarray(mask)
-            mask = given[..., None, :, :] if 2 <= given.ndim <= max(x.ndim, context.ndim) else given     # one mask for every head
-            mask = _mask(mask, (*leading, self.n_heads, x.shape[-2], context.shape[-2]), given.shape)
-            leading = np.broadcast_shapes((*leading, 1), mask.shape[:-2])[:-1]
-        result_type = np.result_type(x.dtype, context.dtype, self._type)
-        queries, keys, values = self._project(x, context, _working_type(result_type))
-        queries *= queries.dtype.type(1 / math.sqrt(self.d_k))
-        found = np.empty((*leading, x.shape[-2], self.n_heads * self.d_v), queries.dtype)
-        _, weights = _attend(queries, keys, values, mask, need_weights, output=split_heads(found, self.n_heads))
-        return found, weights, result_type
-
-    def _project(self, x, context, dtype):
-        """Every head's queries, keys and values: (..., n_heads, n, d_k or d_v)."""
-        h = self.n_heads
-        if x is context and "qkv" in self._tiles:                           # one product for all three
-            heads = split_heads(fast.times_tiles(x, self._tiles["qkv"], dtype), 3 * h)
-            return heads[..., :h, :, :], heads[..., h:2 * h, :, :], heads[..., 2 * h:, :, :]
-        return [split_heads(fast.times_tiles(words, self._tiles[name], dtype), h) for words, name in ((x, "q"), (context, "k"), (context, "v"))]
-
-    def _words(self, x, name):
-        x = _numbers(x, name)
-        if x.ndim < 2 or x.shape[-1] != self.d_model:
-            raise ValueError(f"{name} must have the shape (..., n, d_model = {self.d_model}), and got {x.shape}")
-        return x
+    def heads(self, x, context=None, mask=None):
+        """What each head adds to the output, whose sum is the output: (..., n_heads, n_queries, d_model)."""
+        x, context, mask, dtype = validate.words(self, x, context, mask)
+        found, _ = scaled_dot_product_attention(*self.project(x, context), mask)
+        return (found @ self.w_o.reshape(self.n_heads, self.d_v, self.d_model)).astype(dtype, copy=False)
 
     @classmethod
     def random(cls, d_model, n_heads, rng, d_k=None, d_v=None):
-        """Matrices of random numbers, drawn from rng with variance 1 / (numbers summed).
-
-        d_k and d_v are d_model / n_heads unless given.
-        """
-        d_model, n_heads = _count(d_model, "d_model"), _count(n_heads, "n_heads")
-        if not isinstance(rng, np.random.Generator):
-            raise TypeError(f"rng must be a numpy Generator, as np.random.default_rng(0) makes one, and got {type(rng).__name__}")
-        if (d_k is None or d_v is None) and d_model % n_heads:
-            raise ValueError(f"{n_heads} heads do not divide d_model = {d_model}: {d_model} / {n_heads} leaves {d_model % n_heads} over; give d_k and d_v")
-        d_k = d_model // n_heads if d_k is None else _count(d_k, "d_k")
-        d_v = d_model // n_heads if d_v is None else _count(d_v, "d_v")
-
-        def matrix(rows, columns):
-            return rng.standard_normal((rows, columns)) / math.sqrt(rows)
-
-        return cls(matrix(d_model, n_heads * d_k), matrix(d_model, n_heads * d_k),
-                   matrix(d_model, n_heads * d_v), matrix(n_heads * d_v, d_model), n_heads)
+        """Matrices drawn from rng, of variance 1 / rows; d_k and d_v are d_model / n_heads unless given."""
+        d_model, n_heads, d_k, d_v = validate.sizes(d_model, n_heads, d_k, d_v)
+        shapes = [(d_model, n_heads * d) for d in (d_k, d_k, d_v)] + [(n_heads * d_v, d_model)]
+        rng = validate.generator(rng)
+        return cls(*(rng.standard_normal(shape) / math.sqrt(shape[0]) for shape in shapes), n_heads)
 
 
-def _numbers(x, name):
-    x = np.asarray(x)
-    if x.dtype.kind == "f":
-        return x
-    if x.dtype.kind in "iu":
-        return x.astype(np.float64)
-    kind = {"c": "complex numbers", "b": "booleans"}.get(x.dtype.kind, f"{x.dtype} entries")
-    raise TypeError(f"{name} must be real numbers, and got {kind}")
+@dataclass(frozen=True)
+class Explanation:
+    """How one weight comes about: it is exp(gap) / total."""
+
+    score: float  # q · k
+    scaled: float  # the score times the scale
+    gap: float  # scaled minus the largest of its row; -inf if the mask hides the key
+    total: float  # the sum of exp(gap) over the row
+    weight: float
+    allowed: bool
 
 
-def _working_type(dtype):
-    return np.dtype(np.float32) if dtype == np.float16 else dtype
+def explain_weight(queries, keys, i: int, j: int, mask=None, scale=None) -> Explanation:
+    """Follow the weight of query i for key j, in one head, from q · k to the softmax.
 
+    queries, keys: (n_queries, d_k), (n_keys, d_k); mask and scale as in scaled_dot_product_attention
 
-def _count(value, name):
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be a whole number, and got {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, and got {value}")
-    return int(value)
-
-
-def _scale(scale, d_k):
-    if scale is None:
-        return 1 / math.sqrt(d_k)
-    kind = "" if isinstance(scale, str) or np.ndim(scale) else np.asarray(scale).dtype.kind
-    if isinstance(scale, int) and not isinstance(scale, bool):
-        kind = "i"                                                          # however large
-    if kind not in ("i", "u", "f"):
-        raise TypeError(f"scale must be one number, and got {scale!r}")
-    try:
-        scale = float(scale)
-    except OverflowError:
-        raise ValueError("scale must be finite, and got a whole number too large for a float") from None
-    if not math.isfinite(scale):
-        raise ValueError(f"scale must be finite, and got {scale}")
-    return scale
-
-
-def _mask(mask, shape, given=None):
-    mask = np.asarray(mask)
-    if mask.dtype != bool:
-        raise TypeError(f"mask must be boolean, True where a query may attend to a key, and got {mask.dtype}; for a mask of 0 and 1 write mask == 1")
-    try:
-        fits = np.broadcast_shapes(mask.shape, shape)[-2:] == shape[-2:]
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ValueError(f"mask must fit the scores (..., n_queries, n_keys) = {shape}, and got the shape {mask.shape if given is None else given}")
-    return mask
-
-
-def _check_attention_shapes(queries, keys, values):
-    for name, x in (("queries", queries), ("keys", keys), ("values", values)):
-        if x.ndim < 2:
-            raise ValueError(f"{name} must have the shape (..., n, d), and got {x.shape}")
-    if queries.shape[-1] != keys.shape[-1]:
-        raise ValueError(f"queries and keys must have the same d_k, and got {queries.shape[-1]} and {keys.shape[-1]}")
-    if keys.shape[-2] != values.shape[-2]:
-        raise ValueError(f"every key needs a value, and there are {keys.shape[-2]} keys and {values.shape[-2]} values")
-    if keys.shape[-2] == 0 or keys.shape[-1] == 0:
-        raise ValueError(f"there must be at least one key with at least one number, and keys have the shape {keys.shape}")
-    return _leading(queries=queries, keys=keys, values=values)
-
-
-def _leading(**arrays):
-    shapes = {x.shape[:-2] for x in arrays.values()}
-    try:
-        return shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
-    except ValueError:
-        raise ValueError("the leading axes do not broadcast: " + ", ".join(f"{name} {x.shape}" for name, x in arrays.items())) from None
+    >>> explain_weight([[8, 4, 4]], [[8, 6, 6], [6, 6, 6]], i=0, j=1, scale=1 / 8)
+    Explanation(score=96.0, scaled=12.0, gap=-2.0, total=1.135..., weight=0.119..., allowed=True)
+    """
+    queries, keys, mask, scale = validate.one_head(queries, keys, i, j, mask, scale)
+    scores = queries[i] @ keys.T  # (n_keys,)
+    row = np.where(mask[i], scores * scale, -np.inf)
+    gaps = row - max(row.max(), np.finfo(row.dtype).min)  # not NaN if every key is hidden
+    steps = scores[j], scores[j] * scale, gaps[j], np.exp(gaps).sum(), softmax(row)[j]
+    score, scaled, gap, total, weight = map(float, steps)
+    return Explanation(score, scaled, gap, total, weight, allowed=bool(mask[i, j]))

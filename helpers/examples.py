@@ -16,7 +16,7 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from helpers import data
+from helpers import data, validate
 from helpers.attention import MultiHeadAttention
 
 __all__ = [
@@ -31,6 +31,12 @@ __all__ = [
     "hand_made",
     "hand_made_rules",
     "right_map",
+    "APPLE_FEATURES",
+    "APPLE_SENTENCES",
+    "which_apple",
+    "apple",
+    "translation",
+    "to_english",
     "bugs",
     "facts",
     "recall",
@@ -87,10 +93,9 @@ def thinking_machines() -> Example:
            [ 88, 120]])
     """
     arrays = data.arrays("thinking_machines.npz")
-    matrices = (arrays[name].astype(np.float64) for name in ("w_q", "w_k", "w_v", "w_o"))
-    return Example(
-        ("Thinking", "Machines"), data.read_only(arrays["x"]), MultiHeadAttention(*matrices, n_heads=8)
-    )
+    w_q, w_k, w_v, w_o = (arrays[name].astype(np.float64) for name in ("w_q", "w_k", "w_v", "w_o"))
+    layer = MultiHeadAttention(w_q, w_k, w_v, w_o, n_heads=8)
+    return Example(("Thinking", "Machines"), data.read_only(arrays["x"]), layer)
 
 
 @cache
@@ -150,7 +155,7 @@ def embed(words: Sequence[str], d_model: int = 512) -> np.ndarray:
     ((3, 512), True)
     """
     words = _words(words)
-    _check_range(d_model, "d_model", _USED, 4096)  # the layout needs the first 132 numbers
+    d_model = validate.whole_number_in(d_model, "d_model", _USED, 4096)
     x = np.zeros((len(words), d_model))
     x[range(len(words)), range(len(words))] = 1
     x[:, _CODE] = [_code(word) for word in words]
@@ -231,9 +236,8 @@ def hand_made(n_heads: int = 8, d_k: int = 64) -> MultiHeadAttention:
            [0.999, 0.   , 0.   ],
            [0.   , 0.999, 0.   ]])
     """
-    _check_range(n_heads, "n_heads", 1, len(HAND_MADE))
-    _check_range(d_k, "d_k", 1, 512)
-    return _hand_made(int(n_heads), int(d_k))
+    n_heads = validate.whole_number_in(n_heads, "n_heads", 1, len(HAND_MADE))
+    return _hand_made(n_heads, validate.whole_number_in(d_k, "d_k", 1, 512))
 
 
 def hand_made_rules() -> dict[str, str]:
@@ -243,6 +247,115 @@ def hand_made_rules() -> dict[str, str]:
     'looks at the word before it'
     """
     return {job["name"]: job["rule"] for job in data.from_json("hand_made.json")}
+
+
+# The four numbers of a word in which_apple(). Every word that isn't listed has four zeros.
+APPLE_FEATURES = ("food", "gadgets", "noun", "telling")
+APPLE_SENTENCES = (("she", "bit", "into", "the", "apple"), ("apple", "has", "a", "new", "phone"))
+_APPLE_VECTORS = {
+    (2, 2, 1, 0): ("apple",),
+    (0, 0, 1, 0): ("she", "he", "tom", "anna"),
+    (2, 0, 0, 2): ("bit", "ate", "ripe", "sweet"),
+    (2, 0, 1, 2): ("pie", "juice"),
+    (0, 1, 0, 1): ("new",),
+    (0, 2, 0, 2): ("called", "charged"),
+    (0, 2, 1, 2): ("phone", "laptop"),
+}
+
+
+def which_apple(words: Sequence[str] = APPLE_SENTENCES[0]) -> Example:
+    """One head that finds out which apple is meant: small numbers, chosen by hand.
+
+    A noun looks for words that tell something, such as bit or phone, and a telling word for nouns. What a
+    word passes on is how far it's about food, and about gadgets. So apple, whose vector is the same in
+    every sentence, moves towards food beside bit, and towards gadgets beside phone.
+
+    words:   1 to 64 strings; a word that the example doesn't know has four zeros
+    returns: words; x (n, 4), with the columns APPLE_FEATURES; attention with one head of d_k = d_v = 2, whose
+             output has the same four columns: the first two are z, the others 0
+
+    >>> bite, phone = (which_apple(words) for words in APPLE_SENTENCES)
+    >>> bite.x[4], phone.x[0]                       # apple, in both sentences
+    (array([2., 2., 1., 0.]), array([2., 2., 1., 0.]))
+    >>> bite.attention(bite.x)[0][4].round(2), phone.attention(phone.x)[0][0].round(2)
+    (array([1.71, 0.1 , 0.  , 0.  ]), array([0.08, 1.66, 0.  , 0.  ]))
+    """
+    known = _words(words)
+    vectors = {word: vector for vector, alike in _APPLE_VECTORS.items() for word in alike}
+    x = np.array([vectors.get(word.lower(), (0, 0, 0, 0)) for word in known], dtype=np.float64)
+    w_q = np.array([[0, 0], [0, 0], [2, 0], [0, 1]], dtype=np.float64)  # a noun looks for a telling word
+    w_k = np.array([[0, 0], [0, 0], [0, 1], [1, 0]], dtype=np.float64)  # a telling word is found by that
+    w_v = np.array([[1, 0], [0, 1], [0, 0], [0, 0]], dtype=np.float64)  # the topic is passed on
+    return Example(known, data.read_only(x), MultiHeadAttention(w_q, w_k, w_v, w_v.T, n_heads=1))
+
+
+# What the vectors of apple() say of a word. Every word that isn't listed is just some word.
+_APPLE_WORDS = {
+    "apple": (2, 2, 0, 0, 0),
+    "pie": (0, 0, 2, 0, 0),
+    "juice": (0, 0, 1.5, 0, 0),
+    "phone": (0, 0, 0, 2, 0),
+    "laptop": (0, 0, 0, 1.5, 0),
+}
+
+
+def apple(words: Sequence[str] = ("does", "apple", "mean", "pie", "or", "phone")) -> Example:
+    """Two heads, two senses of apple: small numbers, hand-designed.
+
+    apple has one vector, and in each head a key and a value: in head 0 the fruit's, in head 1 the company's.
+    The queries of pie and juice meet the key in head 0, those of phone and laptop the key in head 1.
+    So the output of pie takes up the fruit, and that of phone the company.
+
+    words:   1 to 64 strings; "apple", "pie", "juice", "phone" and "laptop" have a meaning here
+    returns: words; x (n, 5), the columns are fruit, company, food, device, other word; attention with two
+             heads of d_k = d_v = 2, whose output uses the same columns
+
+    Source of the idea, eight heads and two senses: the blog post that README.md names.
+
+    >>> example = apple()
+    >>> z, weights = example.attention(example.x)
+    >>> weights[:, 3, 1].round(2), weights[:, 5, 1].round(2)    # pie → apple, phone → apple
+    (array([0.93, 0.17]), array([0.17, 0.93]))
+    >>> z[[3, 5], :2].round(2)                                 # pie and phone: fruit, company
+    array([[2.8, 0.5],
+           [0.5, 2.8]])
+    """
+    x = np.array(
+        [_APPLE_WORDS.get(word.lower(), (0, 0, 0, 0, 1)) for word in _words(words)], dtype=np.float64
+    )
+    w_q, w_k, w_v = np.zeros((3, 5, 4))  # columns 0 and 1 are head 0, 2 and 3 head 1
+    w_q[[2, 3], [0, 2]] = 1.5  # food asks in head 0, a device in head 1
+    w_k[[0, 1], [0, 2]] = 1  # apple's two senses answer
+    w_v[[0, 1], [0, 2]] = 1.5
+    w_v[4, [1, 3]] = 0.5  # every other word hands over a little of itself
+    w_o = np.zeros((4, 5))
+    w_o[[0, 1, 2, 3], [0, 4, 1, 4]] = 1
+    return Example(tuple(words), data.read_only(x), MultiHeadAttention(w_q, w_k, w_v, w_o, n_heads=2))
+
+
+_ENGLISH = dict(
+    elle="she", il="he", mange="eating", boit="drinking", la="the", le="the", les="the", pomme="apple",
+    rouge="red", verte="green", machines="machines", pensantes="thinking", chat="cat", noir="black",
+)  # fmt: skip
+
+
+def translation() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """A French sentence and the English one it says: the queries and keys of a cross-attention.
+
+    >>> french, english = translation()
+    >>> len(french), len(english)
+    (5, 6)
+    """
+    return ("elle", "mange", "la", "pomme", "rouge"), ("she", "is", "eating", "the", "red", "apple")
+
+
+def to_english(words: Sequence[str]) -> tuple[str, ...]:
+    """Each word's English partner if the example's small dictionary has one, and otherwise the word itself.
+
+    >>> to_english(("la", "pomme", "tombe"))
+    ('the', 'apple', 'tombe')
+    """
+    return tuple(_ENGLISH.get(word.lower(), word) for word in _words(words))
 
 
 def facts() -> dict[str, tuple[int | float, str]]:
@@ -256,16 +369,17 @@ def facts() -> dict[str, tuple[int | float, str]]:
 
 
 def recall(notebook: str) -> list[dict]:
-    """The questions that open a notebook, each with its options and their reasons; none for the first notebooks.
+    """The questions that open a notebook, with their options and reasons; none for the first notebooks.
 
     >>> [question["name"] for question in recall("05")]
-    ['05 the cut', '05 side by side', '05 the price']
+    ['05 the cut', '05 only the gap', '05 what the value is for']
     """
     return data.from_json("recall.json").get(notebook, [])
 
 
 def bugs() -> list[dict]:
-    """The exhibits of notebook 06: for each bug its input, a question, the options with their reasons, and its threads.
+    """The exhibits of notebook 06: for each bug its input, a question, the options with their reasons, and
+    its threads.
 
     >>> len(bugs()), bugs()[0]["name"]
     (10, 'the scores are not divided by √d_k')
@@ -311,7 +425,8 @@ def apple_on_trial() -> dict[tuple[str, str, str, str], np.ndarray]:
 
     data/README.md says what the measures are; every number is in nat, or a weight.
 
-    returns: (n_heads, seed, measure, heads that are off) → (n_senses, n_roles), or (1, n_roles) where the senses are not kept apart
+    returns: (n_heads, seed, measure, heads that are off) → (n_senses, n_roles), or (1, n_roles) where the
+    senses are not kept apart
 
     >>> apple_on_trial()["8", "0", "loss, sample", "3"].shape
     (10, 6)
@@ -379,10 +494,3 @@ def _words(words):
             + ("shorten the text" if words else "write at least one")
         )
     return tuple(words)
-
-
-def _check_range(value, name, smallest, largest):
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be a whole number from {smallest} to {largest}, and got {value!r}")
-    if not smallest <= value <= largest:
-        raise ValueError(f"{name} must lie between {smallest} and {largest}, and got {value}")

@@ -9,12 +9,12 @@ best loss that any reader of the language can reach is computed, not guessed.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
 
-from helpers import data
+from helpers import data, validate
 
 __all__ = ["MASK", "MaskedWords", "Grammar"]
 
@@ -54,7 +54,7 @@ class MaskedWords:
         return float(self.shares @ self.surprisals)
 
     def table(self, values) -> np.ndarray:
-        """The mean of some values (batch,) by sense and role: (n_senses, n_roles), NaN where there is no word."""
+        """The mean of some values (batch,) by sense and role: (n_senses, n_roles), NaN where no word is."""
         cell, cells = self.senses * self.n_roles + self.roles, self.n_senses * self.n_roles
         total, share = np.bincount(cell, self.shares * values, cells), np.bincount(cell, self.shares, cells)
         with np.errstate(invalid="ignore"):
@@ -65,11 +65,9 @@ class MaskedWords:
         shares = self.shares[kept]
         if shares.size == 0:
             raise ValueError("no sentence is left: kept is False everywhere")
-        arrays = (
-            getattr(self, name)[kept]
-            for name in ("tokens", "positions", "targets", "roles", "senses", "surprisals")
-        )
-        return MaskedWords(*arrays, shares / shares.sum(), self.n_senses, self.n_roles)
+        names = ("tokens", "positions", "targets", "roles", "senses", "surprisals")
+        arrays = {name: getattr(self, name)[kept] for name in names}
+        return replace(self, **arrays, shares=shares / shares.sum())
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,7 +121,7 @@ class Grammar:
             raise ValueError(
                 f"every pattern must have the same number of words, and they have {sorted(lengths)}"
             )
-        texts, role_rows, sense_rows, probabilities = zip(*rows)
+        texts, role_rows, sense_rows, each_probability = zip(*rows)
         words = (MASK, *sorted({word for text in texts for word in text}))
         roles = tuple(dict.fromkeys(role for row in role_rows for role in row if role))
         number = {word: i for i, word in enumerate(words)}
@@ -131,9 +129,10 @@ class Grammar:
         sentences = np.array([[number[word] for word in text] for text in texts])
         if len(np.unique(sentences, axis=0)) < len(sentences):
             raise ValueError(
-                "the rules make one sentence in two ways, so its sense is not certain: give the two senses different words"
+                "the rules make one sentence in two ways, so its sense is not certain: give the two senses"
+                " different words"
             )
-        probabilities = np.array(probabilities)
+        probabilities = np.array(each_probability)
         return cls(
             words,
             roles,
@@ -161,18 +160,13 @@ class Grammar:
 
         Only rng.random is used, so that the same seed gives the same sentences with every version of NumPy.
         """
-        if isinstance(batch, (bool, np.bool_)) or not isinstance(batch, (int, np.integer)) or batch < 1:
-            raise ValueError(f"batch must be a whole number from 1 on, and got {batch!r}")
-        if not isinstance(rng, np.random.Generator):
-            raise TypeError(
-                f"rng must be a numpy Generator, as np.random.default_rng(0) makes one, and got {type(rng).__name__}"
-            )
+        batch, rng = validate.count(batch, "batch"), validate.generator(rng)
         sentence = np.searchsorted(self._ends, rng.random(batch), side="right")
         role = np.floor(rng.random(batch) * len(self.roles)).astype(int)
         return self._hide(sentence, self._position_of[sentence, role], np.full(batch, 1 / batch))
 
     def every_word(self) -> MaskedWords:
-        """Every sentence with every word hidden that may be, each with its probability: nothing is left to chance."""
+        """Every sentence with every word hidden that may be, with its probability: nothing is random."""
         sentence, place = np.nonzero(self.role_of >= 0)
         return self._hide(sentence, place, self.probabilities[sentence] / len(self.roles))
 

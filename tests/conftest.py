@@ -1,12 +1,15 @@
 import atexit
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
 
+import nbformat
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-from tools import jupyterlab, notebooks
+from tools import jupyterlab, notebooks, refresh
 
 # At import, so that the kernels that nbval starts inherit it: a learner's own answers never change a test.
 # Each process of a parallel run has its own folder.
@@ -15,24 +18,84 @@ atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 os.environ.update(notebooks.own_environment(_folder))
 
 
-@pytest.fixture(scope="module")
-def notebook_root():
-    """The folder whose notebooks the browser tests of a file open."""
-    return notebooks.ROOT
+def pytest_collection_modifyitems(items):
+    """Mark the browser tests, and put what takes long first, so that no process is left alone at the end."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
+    rank = {"browser": 0, "mutation": 1}
+    items.sort(key=lambda item: min([rank.get(mark.name, 2) for mark in item.iter_markers()], default=2))
 
 
-@pytest.fixture(scope="module")
-def lab(notebook_root):
-    """A JupyterLab server and a browser for all tests of a file."""
+class OneNotebookAtATime(LoadScopeScheduling):
+    """In a parallel run a file's tests stay together, except that
+
+    - browser tests with a notebook's name in brackets stay with those of the same notebook in other files,
+      so that each notebook is opened in one process, and once;
+    - each mutation stands for itself.
+    """
+
+    def __init__(self, config, log=None):
+        config.option.loadscopereorder = False  # the order of pytest_collection_modifyitems
+        super().__init__(config, log)
+
+    def _split_scope(self, nodeid):
+        file, _, test = nodeid.partition("::")
+        if file.endswith("test_mutations.py"):
+            return nodeid
+        if "test_browser" in file and (notebook := re.search(r"[\[-](\d\d_[a-z_]+)", test)):
+            return notebook[1]
+        return file
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return OneNotebookAtATime(config, log)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A browser for all tests of a process. Whatever uses it has the marker `browser`."""
     if missing := jupyterlab.what_is_missing():
-        pytest.skip(f"no browser test was run: {missing}")
-    with jupyterlab.jupyterlab(notebook_root) as server, jupyterlab.chromium() as browser:
+        stop = pytest.fail if os.environ.get("BROWSER_TESTS") == "required" else pytest.skip
+        stop(f"no browser test was run: {missing}")
+    with jupyterlab.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def lab_folder(tmp_path_factory):
+    """The folder of a process's JupyterLab server: a copy of the notebooks, and what tests put there."""
+    folder = tmp_path_factory.mktemp("lab")
+    ignored = shutil.ignore_patterns(".ipynb_checkpoints")
+    shutil.copytree(notebooks.FOLDER, folder / "notebooks", ignore=ignored)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def lab(browser, lab_folder):
+    """A JupyterLab server and a browser for all tests of a process."""
+    with jupyterlab.jupyterlab(lab_folder) as server:
         yield server, browser
 
 
-@pytest.fixture(scope="module")
-def open_notebooks(lab):
-    """The notebooks that have been opened and run, by path; each is opened once."""
+@pytest.fixture(scope="session")
+def notebook_of(lab_folder):
+    """Put a notebook with these code cells where the server finds it, and return its path there."""
+
+    def write(name, sources):
+        if (lab_folder / f"{name}.ipynb").exists():
+            return f"{name}.ipynb"
+        cells = [nbformat.v4.new_code_cell(text, id=f"cell{place}") for place, text in enumerate(sources)]
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": refresh.KERNEL})
+        nbformat.write(notebook, lab_folder / f"{name}.ipynb")
+        return f"{name}.ipynb"
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def open_notebook(lab):
+    """The notebook that is open, by its path: opening another one closes it."""
     opened = {}
     yield opened
     for notebook in opened.values():
@@ -40,16 +103,18 @@ def open_notebooks(lab):
 
 
 @pytest.fixture
-def opened(lab, open_notebooks):
+def opened(lab, open_notebook):
     """Open a notebook and run it. Neither the run nor the test may leave an error, or a dialog, behind."""
     server, browser = lab
     used = []
 
     def open_and_run(path):
-        if path not in open_notebooks:
-            open_notebooks[path] = jupyterlab.Notebook(browser, server, path).__enter__()
-            open_notebooks[path].run_all()
-        notebook = open_notebooks[path]
+        if path not in open_notebook:
+            for other in list(open_notebook):
+                open_notebook.pop(other).__exit__()
+            open_notebook[path] = jupyterlab.Notebook(browser, server, path).__enter__()
+            open_notebook[path].run_all()
+        notebook = open_notebook[path]
         used.append(notebook)
         notebook.page.bring_to_front()
         assert notebook.error_outputs() == []
@@ -115,10 +180,9 @@ def catalogue_score(terminal):
         total, caught, named = (sum(row[i] for row in rows) for i in (1, 2, 3))
         terminal.section(f"wrong versions caught: {caught} of {total}, named rightly: {named}")
         for name, total, caught, named, mistakes in rows:
+            each = ", ".join(mistake + ("" if well else " (MISSED)") for mistake, well in mistakes.items())
             terminal.write_line(
-                f"{name:<20} {caught:>3} caught {named:>3} named, of {total:>3}   {', '.join(mistake + ('' if well else ' (MISSED)') for mistake, well in mistakes.items())}"[
-                    :400
-                ]
+                f"{name:<20} {caught:>3} caught {named:>3} named, of {total:>3}   {each}"[:400]
             )
 
 

@@ -22,8 +22,14 @@ from helpers.attention import (
 
 pytestmark = pytest.mark.filterwarnings("error")
 
-# A decorator and not a global profile: other test files keep their own settings. No time limit of any kind: machines differ.
-searched = settings(deadline=None, max_examples=40, derandomize="CI" in os.environ, suppress_health_check=[HealthCheck.too_slow])
+# A decorator and not a global profile: other test files keep their own settings. No time limit of any kind:
+# machines differ.
+searched = settings(
+    deadline=None,
+    max_examples=40,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 FLOATS = [np.float16, np.float32, np.float64]
 ROUNDING = {np.dtype(np.float16): 2e-3, np.dtype(np.float32): 1e-5, np.dtype(np.float64): 1e-12}
@@ -48,7 +54,11 @@ def masks(*shape):
 def sentences(draw, dtype=np.float64):
     """Queries, keys and values of uneven sizes."""
     n_queries, n_keys, d_k, d_v = (draw(sizes) for _ in range(4))
-    return draw(arrays(n_queries, d_k, dtype=dtype)), draw(arrays(n_keys, d_k, dtype=dtype)), draw(arrays(n_keys, d_v, dtype=dtype))
+    return (
+        draw(arrays(n_queries, d_k, dtype=dtype)),
+        draw(arrays(n_keys, d_k, dtype=dtype)),
+        draw(arrays(n_keys, d_v, dtype=dtype)),
+    )
 
 
 @st.composite
@@ -60,24 +70,31 @@ def masked_sentences(draw):
 @st.composite
 def batches(draw):
     """The same with leading axes, each input with its own, and a mask."""
-    (for_queries, for_keys, for_values), leading = draw(hnp.mutually_broadcastable_shapes(num_shapes=3, max_dims=2, max_side=3))
+    (for_queries, for_keys, for_values), leading = draw(
+        hnp.mutually_broadcastable_shapes(num_shapes=3, max_dims=2, max_side=3)
+    )
     n_queries, n_keys, d_k, d_v = (draw(sizes) for _ in range(4))
     for_mask = draw(hnp.broadcastable_shapes(leading, max_dims=len(leading), max_side=3)) if leading else ()
     mask_shape = (*for_mask, draw(st.sampled_from([1, n_queries])), draw(st.sampled_from([1, n_keys])))
-    return (draw(arrays(*for_queries, n_queries, d_k)), draw(arrays(*for_keys, n_keys, d_k)),
-            draw(arrays(*for_values, n_keys, d_v)), draw(st.one_of(st.none(), masks(*mask_shape))))
+    return (
+        draw(arrays(*for_queries, n_queries, d_k)),
+        draw(arrays(*for_keys, n_keys, d_k)),
+        draw(arrays(*for_values, n_keys, d_v)),
+        draw(st.one_of(st.none(), masks(*mask_shape))),
+    )
 
 
 @st.composite
 def layers(draw):
     """A multi-head attention of uneven sizes, and two sentences for it."""
     d_model, n_heads, d_k, d_v, n_queries, n_keys = (draw(st.integers(1, 4)) for _ in range(6))
-    rng = np.random.default_rng(draw(st.integers(0, 2 ** 32)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     attention = MultiHeadAttention.random(d_model, n_heads, rng, d_k=d_k, d_v=d_v)
     return attention, draw(arrays(n_queries, d_model)), draw(arrays(n_keys, d_model))
 
 
 # softmax
+
 
 @pytest.mark.parametrize("dtype", FLOATS)
 @given(data=st.data())
@@ -85,7 +102,9 @@ def layers(draw):
 def test_softmax_sums_to_one_for_all_finite_scores(dtype, data):
     shape = data.draw(hnp.array_shapes(max_dims=3, max_side=5))
     limits = np.finfo(dtype)
-    finite = st.floats(width=limits.bits, allow_nan=False, allow_infinity=False) | st.sampled_from([float(limits.min), float(limits.max)])
+    finite = st.floats(width=limits.bits, allow_nan=False, allow_infinity=False) | st.sampled_from(
+        [float(limits.min), float(limits.max)]
+    )
     scores = data.draw(hnp.arrays(dtype, shape, elements=finite))
     axis = data.draw(st.integers(-len(shape), len(shape) - 1))
     weights = softmax(scores, axis=axis)
@@ -97,13 +116,15 @@ def test_softmax_sums_to_one_for_all_finite_scores(dtype, data):
 @given(arrays(3, 5, largest=800.0))
 @searched
 def test_softmax_equals_the_loops(scores):
-    assert_allclose(softmax(scores), [plain_loops.softmax(row) for row in scores.tolist()], rtol=1e-12, atol=0)
+    assert_allclose(
+        softmax(scores), [plain_loops.softmax(row) for row in scores.tolist()], rtol=1e-12, atol=0
+    )
 
 
-@given(hnp.arrays(np.int64, (3, 4), elements=st.integers(-50, 50)), st.integers(-10 ** 9, 10 ** 9))
+@given(hnp.arrays(np.int64, (3, 4), elements=st.integers(-50, 50)), st.integers(-(10**9), 10**9))
 @searched
 def test_softmax_is_blind_to_a_shift(scores, shift):
-    assert_array_equal(softmax(scores + shift), softmax(scores))            # whole numbers: no rounding in the sum
+    assert_array_equal(softmax(scores + shift), softmax(scores))  # whole numbers: no rounding in the sum
 
 
 @given(hnp.arrays(np.float64, 5, elements=st.floats(-30, 30)))
@@ -121,6 +142,7 @@ def test_softmax_of_minus_infinity_is_exactly_zero(scores):
 
 
 # scaled_dot_product_attention
+
 
 @given(batches(), st.one_of(st.none(), st.floats(-2, 2)))
 @searched
@@ -148,7 +170,9 @@ def test_the_order_of_the_keys_does_not_matter(inputs, random):
     queries, keys, values, mask = inputs
     order = random.sample(range(len(keys)), len(keys))
     output, weights = scaled_dot_product_attention(queries, keys, values, mask)
-    other_output, other_weights = scaled_dot_product_attention(queries, keys[order], values[order], mask[:, order])
+    other_output, other_weights = scaled_dot_product_attention(
+        queries, keys[order], values[order], mask[:, order]
+    )
     close(other_output, output)
     close(other_weights, weights[:, order])
 
@@ -180,7 +204,7 @@ def test_the_output_stays_between_the_values_attended_to(inputs):
 @searched
 def test_a_masked_key_is_as_good_as_no_key(inputs):
     queries, keys, values, mask = inputs
-    left = mask[0]                                                          # one choice for every query
+    left = mask[0]  # one choice for every query
     assume(left.any())
     output, weights = scaled_dot_product_attention(queries, keys, values, left)
     short_output, short_weights = scaled_dot_product_attention(queries, keys[left], values[left])
@@ -195,7 +219,9 @@ def test_padding_words_change_nothing(inputs, data):
     n_padding = data.draw(st.integers(0, 3))
     longer_keys = np.concatenate([keys, data.draw(arrays(n_padding, keys.shape[1]))])
     longer_values = np.concatenate([values, data.draw(arrays(n_padding, values.shape[1]))])
-    output, _ = scaled_dot_product_attention(queries, longer_keys, longer_values, padding_mask(len(keys), len(longer_keys)))
+    output, _ = scaled_dot_product_attention(
+        queries, longer_keys, longer_values, padding_mask(len(keys), len(longer_keys))
+    )
     close(output, scaled_dot_product_attention(queries, keys, values)[0])
 
 
@@ -207,20 +233,27 @@ def test_causal_outputs_do_not_depend_on_later_words(inputs, data):
     queries = data.draw(arrays(n, keys.shape[1]))
     k = data.draw(st.integers(1, n))
     output, weights = scaled_dot_product_attention(queries, keys, values, causal_mask(n))
-    changed = [np.concatenate([x[:k], data.draw(arrays(n - k, x.shape[1], largest=100.0))]) for x in (queries, keys, values)]
+    changed = [
+        np.concatenate([x[:k], data.draw(arrays(n - k, x.shape[1], largest=100.0))])
+        for x in (queries, keys, values)
+    ]
     close(scaled_dot_product_attention(*changed, causal_mask(n))[0][:k], output[:k])
     close(scaled_dot_product_attention(queries[:k], keys[:k], values[:k], causal_mask(k))[0], output[:k])
-    last = scaled_dot_product_attention(queries[n - k:], keys, values, causal_mask(k, n))       # the last k words alone
-    close(last[0], output[n - k:])
-    close(last[1], weights[n - k:])
+    last = scaled_dot_product_attention(
+        queries[n - k :], keys, values, causal_mask(k, n)
+    )  # the last k words alone
+    close(last[0], output[n - k :])
+    close(last[1], weights[n - k :])
 
 
 @given(sentences(), st.floats(0.25, 4), st.floats(-2, 2))
 @searched
 def test_scaling_the_queries_equals_scaling_the_scores(inputs, factor, scale):
     queries, keys, values = inputs
-    close(scaled_dot_product_attention(factor * queries, keys, values, scale=scale)[0],
-          scaled_dot_product_attention(queries, keys, values, scale=factor * scale)[0])
+    close(
+        scaled_dot_product_attention(factor * queries, keys, values, scale=scale)[0],
+        scaled_dot_product_attention(queries, keys, values, scale=factor * scale)[0],
+    )
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -231,7 +264,7 @@ def test_attention_keeps_the_number_type(dtype, data):
     output, weights = scaled_dot_product_attention(queries, keys, values)
     assert output.dtype == weights.dtype == dtype
     expected_output, expected_weights = plain_loops.attention_of_arrays(queries, keys, values)
-    rounding = 20 * ROUNDING[output.dtype]                                  # a score of 80 carries 80 times the rounding of 1
+    rounding = 20 * ROUNDING[output.dtype]  # a score of 80 carries 80 times the rounding of 1
     assert_allclose(output, expected_output, atol=4 * rounding)
     assert_allclose(weights, expected_weights, atol=rounding)
 
@@ -251,6 +284,7 @@ def test_attention_changes_no_input_and_shares_no_memory(batch):
 
 # split_heads and merge_heads
 
+
 @st.composite
 def words_and_heads(draw):
     n_heads, d_k = draw(sizes), draw(sizes)
@@ -267,7 +301,7 @@ def test_split_and_merge_are_inverse(inputs):
     assert heads.shape == (*x.shape[:-2], n_heads, x.shape[-2], d_k)
     assert np.shares_memory(heads, x)
     for head in range(n_heads):
-        assert_array_equal(heads[..., head, :, :], x[..., head * d_k:(head + 1) * d_k])
+        assert_array_equal(heads[..., head, :, :], x[..., head * d_k : (head + 1) * d_k])
     assert_array_equal(merge_heads(heads), x)
 
 
@@ -279,6 +313,7 @@ def test_merge_and_split_are_inverse(heads):
 
 # MultiHeadAttention
 
+
 @given(layers(), st.data())
 @searched
 def test_multi_head_attention_equals_the_loops(inputs, data):
@@ -286,7 +321,8 @@ def test_multi_head_attention_equals_the_loops(inputs, data):
     mask = data.draw(st.one_of(st.none(), masks(attention.n_heads, len(x), len(context))))
     output, weights = attention(x, context, mask)
     expected_output, expected_weights, expected_writes = plain_loops.multi_head_of_arrays(
-        attention.w_q, attention.w_k, attention.w_v, attention.w_o, attention.n_heads, x, context, mask)
+        attention.w_q, attention.w_k, attention.w_v, attention.w_o, attention.n_heads, x, context, mask
+    )
     close(output, expected_output)
     close(weights, expected_weights)
     close(attention.heads(x, context, mask), expected_writes)
@@ -331,8 +367,13 @@ def test_the_order_of_the_heads_does_not_matter(inputs, random):
     order = random.sample(range(attention.n_heads), attention.n_heads)
     blocks = np.arange(attention.n_heads * attention.d_k).reshape(attention.n_heads, -1)[order].ravel()
     value_blocks = np.arange(attention.n_heads * attention.d_v).reshape(attention.n_heads, -1)[order].ravel()
-    other = MultiHeadAttention(attention.w_q[:, blocks], attention.w_k[:, blocks], attention.w_v[:, value_blocks],
-                               attention.w_o[value_blocks], attention.n_heads)
+    other = MultiHeadAttention(
+        attention.w_q[:, blocks],
+        attention.w_k[:, blocks],
+        attention.w_v[:, value_blocks],
+        attention.w_o[value_blocks],
+        attention.n_heads,
+    )
     output, weights = attention(x, context)
     other_output, other_weights = other(x, context)
     close(other_output, output)

@@ -6,12 +6,13 @@ import json
 import math
 import os
 import re
+from functools import partial
 
 import numpy as np
 import pytest
 
 from helpers import examples
-from helpers.attention import merge_heads, scaled_dot_product_attention, softmax, split_heads
+from helpers.attention import merge_heads, softmax, split_heads
 from helpers.grammar import Grammar
 from helpers.learning import losses, trained
 from tools.jupyterlab import (
@@ -21,7 +22,7 @@ from tools.jupyterlab import (
     description,
     explorer_with,
     looks,
-    pixels,
+    says,
     settled,
     too_wide,
     wait_for_description,
@@ -29,15 +30,21 @@ from tools.jupyterlab import (
 )
 from tools.notebooks import ROOT, notebook_files
 
-D_MODEL = 512
 ALL = [str(path.relative_to(ROOT)) for path in notebook_files() if path.parent.name != "solutions"]
 
 
-EXPLORER = explorer_with("heads", "head size")
-MAP = f"{EXPLORER} .tm-head-map canvas"
-each_notebook = pytest.mark.parametrize(
-    "path", ALL, ids=lambda path: os.path.basename(path).removesuffix(".ipynb")
-)
+def with_notebooks(paths):
+    """Give a test each of these paths. Its name then says so, and tests of one notebook run together."""
+    return pytest.mark.parametrize(
+        "path", paths, ids=lambda path: os.path.basename(path).removesuffix(".ipynb")
+    )
+
+
+def with_notebook(number):
+    return with_notebooks([path for path in ALL if os.path.basename(path).startswith(number)])
+
+
+each_notebook = with_notebooks(ALL)
 
 
 def number(text):
@@ -80,17 +87,20 @@ def spoken(slider):
 @each_notebook
 def test_every_slider_goes_to_both_ends_and_changes_what_is_seen(opened, path, record_property):
     notebook = opened(path)
+    for button in notebook.page.get_by_role("button", name="More controls", exact=True).all():
+        button.click()
     present, tested = notebook.page.locator(".noUi-target").count(), 0
     for place, label in notebook.sliders():
         slider = notebook.slider_number(place)
         box = box_of(slider)
         first = slider.press("Home")
-        seen, said = settled(lambda: looks(box)), descriptions(box)
+        look = partial(looks, box)
+        seen, said = settled(look), descriptions(box)
         last = slider.press("End")
         assert last != first, f"the slider {label} does not move"
-        now = wait_until_different(lambda: looks(box), seen)
+        now = wait_until_different(look, seen)
         assert now != seen, f"the slider {label} changes no picture and no text"
-        assert wait_until_different(lambda: descriptions(box), said) != said, (
+        assert wait_until_different(partial(descriptions, box), said) != said, (
             f"the slider {label} changes no description"
         )
         assert spoken(slider) == (label, last)
@@ -98,7 +108,7 @@ def test_every_slider_goes_to_both_ends_and_changes_what_is_seen(opened, path, r
             f"the slider {label} does not follow the mouse"
         )
         slider.press("Home")
-        settled(lambda: looks(box))  # a slider that is linked to this one follows through the kernel
+        settled(look)  # a slider that is linked to this one follows through the kernel
         tested += 1
     record_property("notebook", os.path.basename(path))
     record_property("sliders", (tested, present))
@@ -108,97 +118,18 @@ def test_every_slider_goes_to_both_ends_and_changes_what_is_seen(opened, path, r
 # -- the numbers that are shown are the core's --------------------------------------------------------------
 
 
-def sizes_shown(said):
-    """The head count and the head size that a description of the map begins with."""
-    found = re.match(r"(\d+) heads? × (\d+) ", said)
-    return (int(found[1]), int(found[2])) if found else None
-
-
 def largest_weights_shown(said):
     """The largest weight of each row, as the description gives them: at most 8 heads and 4 words."""
-    return [float(weight) for weight in re.findall(r"looks most at \S+ \((\d\.\d\d)\)", said)]
+    return [float(weight) for weight in re.findall(r"attends most to \S+ \((\d\.\d\d)\)", said)]
 
 
-def largest_weights(words, n_heads, d_k, temperature=1.0):
-    """The same, computed by the core."""
-    layer, x = examples.hand_made(n_heads, d_k), examples.embed(words)
-    q, k, v = (split_heads(x @ w, n_heads) for w in (layer.w_q, layer.w_k, layer.w_v))
-    _, weights = scaled_dot_product_attention(q, k, v, scale=1 / math.sqrt(d_k) / temperature)
-    return weights[:8, :4].max(axis=-1).ravel()
+def two_weights_shown(said):
+    return [float(found) for found in re.search(r"weights (\d\.\d+), (\d\.\d+)", said).groups()]
 
 
-@pytest.fixture
-def head_explorer(opened):
-    """The head explorer of notebook 04, with its sliders linked, matrices made by hand and no mask."""
-    notebook = opened("notebooks/04_eight_heads.ipynb")
-    explorer = notebook.show(EXPLORER)
-    explorer.locator(".widget-dropdown:has(.widget-label:text-is('matrices')) select").select_option(
-        "made by hand"
-    )
-    explorer.locator(".widget-dropdown:has(.widget-label:text-is('mask')) select").select_option("none")
-    explorer.get_by_label("keep heads × head size").check()
-    notebook.slider("heads", within=EXPLORER).press("Home", "ArrowRight", "ArrowRight")
-    wait_for_description(notebook.show(MAP), lambda said: sizes_shown(said) == (4, 128))
-    return notebook
-
-
-def words_typed(notebook):
-    return notebook.show(f"{EXPLORER} .widget-text input").input_value().split()
-
-
-@pytest.mark.parametrize(
-    "label, ends",
-    [("heads", {"Home": (1, 512), "End": (16, 32)}), ("head size", {"Home": (16, 32), "End": (1, 512)})],
-)
-def test_the_head_explorer_shows_the_weights_at_both_ends(head_explorer, label, ends):
-    slider, canvas = head_explorer.slider(label, within=EXPLORER), head_explorer.show(MAP)
-    temperature = number(head_explorer.slider("temperature", within=EXPLORER).value())
-    seen = {"start": pixels(canvas)}
-    for key, sizes in ends.items():
-        value = slider.press(key)
-        said = wait_for_description(canvas, lambda said: sizes_shown(said) == sizes)
-        assert int(number(value)) == (sizes[0] if label == "heads" else sizes[1])
-        assert np.prod(sizes) == D_MODEL
-        np.testing.assert_allclose(
-            largest_weights_shown(said),
-            largest_weights(words_typed(head_explorer), *sizes, temperature),
-            atol=0.0051,
-        )
-        seen[key] = wait_until_different(lambda: pixels(canvas), list(seen.values())[-1])
-    assert len(set(seen.values())) == 3, "the picture did not change with the slider"
-
-
-@pytest.mark.parametrize("label, key, sizes", [("heads", "End", (16, 128)), ("head size", "Home", (4, 1))])
-def test_the_head_explorer_unlinked_moves_one_slider_alone(head_explorer, label, key, sizes):
-    canvas = head_explorer.show(MAP)
-    slider = head_explorer.slider(label, within=EXPLORER)
-    last = slider.handle.get_attribute("aria-valuemax")
-    head_explorer.page.locator(EXPLORER).get_by_label("keep heads × head size").uncheck()
-    assert wait_until_different(lambda: slider.handle.get_attribute("aria-valuemax"), last) != last
-    head_explorer.page.wait_for_timeout(300)  # its value comes after its range
-    slider.press(key)
-    said = wait_for_description(canvas, lambda said: sizes_shown(said) == sizes)
-    temperature = number(head_explorer.slider("temperature", within=EXPLORER).value())
-    np.testing.assert_allclose(
-        largest_weights_shown(said),
-        largest_weights(words_typed(head_explorer), *sizes, temperature),
-        atol=0.0051,
-    )
-
-
-@pytest.mark.parametrize("key", ["Home", "End"])
-def test_the_head_explorer_shows_the_temperature(head_explorer, key):
-    temperature = number(head_explorer.slider("temperature", within=EXPLORER).press(key))
-    assert temperature != 1
-    wait_for_numbers(
-        head_explorer.show(MAP),
-        largest_weights_shown,
-        largest_weights(words_typed(head_explorer), 4, 128, temperature),
-    )
-
-
-def test_the_score_bench_shows_softmax(opened):
-    notebook = opened("notebooks/02_from_scores_to_weights.ipynb")
+@with_notebook("02")
+def test_the_score_bench_shows_softmax(opened, path):
+    notebook = opened(path)
     bench = explorer_with("divisor", "temperature")
     sliders = [
         notebook.slider(label, within=bench)
@@ -209,16 +140,18 @@ def test_the_score_bench_shows_softmax(opened):
             slider.press(key)
             first, second, divisor, temperature = (number(each.value()) for each in sliders)
             weights = softmax(np.array([first, second]) / divisor / temperature)
-            shown = lambda said: [
-                float(found) for found in re.search(r"weights (\d\.\d+), (\d\.\d+)", said).groups()
-            ]
-            wait_for_numbers(notebook.show(f"{bench} svg"), shown, weights, atol=0.00006)
+            wait_for_numbers(notebook.show(f"{bench} svg"), two_weights_shown, weights, atol=0.00006)
             texts = notebook.show(f"{bench} svg").locator("text").all_text_contents()
             assert {f"{weight:.4f}" for weight in weights} <= set(texts)
 
 
-def test_the_row_follower_shows_the_weights_of_the_row(opened):
-    notebook = opened("notebooks/03_every_word_at_once.ipynb")
+def weights_of_values(said):
+    return [float(found) for found in re.findall(r"(\d\.\d{3}) v\(", said)]
+
+
+@with_notebook("03")
+def test_the_row_follower_shows_the_weights_of_the_row(opened, path):
+    notebook = opened(path)
     follower = explorer_with("query")
     weights = json.loads(
         notebook.ask(
@@ -227,12 +160,12 @@ def test_the_row_follower_shows_the_weights_of_the_row(opened):
     )
     for key, row in (("Home", 0), ("End", -1)):
         notebook.slider("query", within=follower).press(key)
-        shown = lambda said: [float(found) for found in re.findall(r"(\d\.\d{3}) v\(", said)]
-        wait_for_numbers(notebook.show(f"{follower} canvas"), shown, weights[row], atol=0.00051)
+        wait_for_numbers(notebook.show(f"{follower} canvas"), weights_of_values, weights[row], atol=0.00051)
 
 
-def test_the_shape_theatre_shows_the_shapes(opened):
-    notebook = opened("notebooks/04_eight_heads.ipynb")
+@with_notebook("04")
+def test_the_shape_theatre_shows_the_shapes(opened, path):
+    notebook = opened(path)
     theatre = explorer_with("heads", "step")
     x = np.arange(2 * 16).reshape(2, 16)
     for heads in ("Home", "End"):
@@ -243,19 +176,22 @@ def test_the_shape_theatre_shows_the_shapes(opened):
             ("End", merge_heads(split_heads(x, n_heads))),
         ):
             notebook.slider("step", within=theatre).press(step)
-            wait_for_description(
-                notebook.show(f"{theatre} canvas"), lambda said: f"shape {there.shape}:" in said
-            )
+            shape = f"shape {there.shape}:"
+            wait_for_description(notebook.show(f"{theatre} canvas"), says(shape))
     assert "32 of 32 numbers" in description(notebook.show(f"{theatre} canvas"))
 
 
-def test_the_dot_product_grid_multiplies_and_adds(opened):
-    notebook = opened("notebooks/01_one_dot_product.ipynb")
+def dot_product_shown(said):
+    return float(re.search(r"q·k = ([-−]?[\d.]+)", said)[1].replace("−", "-"))
+
+
+@with_notebook("01")
+def test_the_dot_product_grid_multiplies_and_adds(opened, path):
+    notebook = opened(path)
     grid = explorer_with("coordinate")
     example = examples.thinking_machines()
     q, k = (example.x[0] @ w[:, :64] for w in (example.attention.w_q, example.attention.w_k))
     length = np.linalg.norm(q) * np.linalg.norm(k)
-    shown = lambda said: float(re.search(r"q·k = ([-−]?[\d.]+)", said)[1].replace("−", "-"))
     canvas = notebook.show(f"{grid} canvas")
     for label, key, product in [
         ("q there", "Home", lambda value: q @ k + (value - q[0]) * k[0]),
@@ -267,10 +203,12 @@ def test_the_dot_product_grid_multiplies_and_adds(opened):
     ]:
         notebook.slider("coordinate", within=grid).press("Home")
         notebook.show(f"{grid} button").click()
-        wait_for_numbers(canvas, shown, q @ k)
-        wait_for_numbers(canvas, shown, product(number(notebook.slider(label, within=grid).press(key))))
+        wait_for_numbers(canvas, dot_product_shown, q @ k)
+        wait_for_numbers(
+            canvas, dot_product_shown, product(number(notebook.slider(label, within=grid).press(key)))
+        )
     notebook.show(f"{grid} button").click()
-    wait_for_numbers(canvas, shown, q @ k)
+    wait_for_numbers(canvas, dot_product_shown, q @ k)
     canvas.focus()
     notebook.page.keyboard.press("ArrowRight")
     for key in ("End", "Enter"):
@@ -280,8 +218,9 @@ def test_the_dot_product_grid_multiplies_and_adds(opened):
 
 
 @pytest.mark.parametrize("hand", ["mouse", "keyboard"])
-def test_painting_a_mask_moves_the_weights(opened, hand):
-    notebook = opened("notebooks/03_every_word_at_once.ipynb")
+@with_notebook("03")
+def test_painting_a_mask_moves_the_weights(opened, path, hand):
+    notebook = opened(path)
     painter = ".jp-OutputArea-output:has(option:text-is('causal'))"
     notebook.show(f"{painter} select").select_option("none")
     canvas, readout = notebook.show(f"{painter} canvas"), notebook.show(f"{painter} .tm-readout")
@@ -295,17 +234,19 @@ def test_painting_a_mask_moves_the_weights(opened, hand):
         for key in ("ArrowRight", "ArrowDown", "ArrowDown", "ArrowDown"):
             notebook.page.keyboard.press(key)
     row, column = (
-        words.index(word) for word in re.search(r"(\w+) looks at (\w+)", readout.inner_text()).groups()
+        words.index(word) for word in re.search(r"“(\w+)” attends to “(\w+)”", readout.inner_text()).groups()
     )
     assert row != column, "a cell on the diagonal would not tell rows from columns"
-    notebook.page.mouse.click(
-        box["x"] + 150, box["y"] + 230
-    ) if hand == "mouse" else notebook.page.keyboard.press("Enter")
+    if hand == "mouse":
+        notebook.page.mouse.click(box["x"] + 150, box["y"] + 230)
+    else:
+        notebook.page.keyboard.press("Enter")
     wait_for_description(canvas, lambda said: "35 of 36" in said)
     weights = np.array(
         json.loads(
             notebook.ask(
-                f"mask = np.ones((6, 6), dtype=bool); mask[{row}, {column}] = False; print(scaled_dot_product_attention(q6, k6, v6, mask=mask)[1].tolist())"
+                f"mask = np.ones((6, 6), dtype=bool); mask[{row}, {column}] = False;"
+                " print(scaled_dot_product_attention(q6, k6, v6, mask=mask)[1].tolist())"
             )
         )
     )
@@ -319,8 +260,9 @@ def test_painting_a_mask_moves_the_weights(opened, hand):
 
 
 @pytest.mark.parametrize("part", [0.1, 0.63])
-def test_a_drag_of_40_steps_ends_on_the_last_value(opened, part):
-    notebook = opened("notebooks/02_from_scores_to_weights.ipynb")
+@with_notebook("02")
+def test_a_drag_of_40_steps_ends_on_the_last_value(opened, path, part):
+    notebook = opened(path)
     bench = explorer_with("divisor", "temperature")
     slider, picture = notebook.slider("score of Thinking", within=bench), notebook.show(f"{bench} svg")
     value = slider.drag(1, 0, 1 - part, part, steps=10)
@@ -329,15 +271,6 @@ def test_a_drag_of_40_steps_ends_on_the_last_value(opened, part):
     notebook.page.wait_for_timeout(500)  # a stale picture would come now
     assert description(picture).startswith(f"scores {number(value):g},")
     assert slider.value() == value
-
-
-def test_a_drag_over_the_heads_ends_on_the_last_value(head_explorer):
-    slider, canvas = head_explorer.slider("heads", within=EXPLORER), head_explorer.show(MAP)
-    count = int(number(slider.drag(0, 1, 0.2, 0.75, steps=10)))
-    assert count == 8
-    wait_for_description(canvas, lambda said: sizes_shown(said) == (count, D_MODEL // count))
-    head_explorer.page.wait_for_timeout(1000)
-    assert sizes_shown(description(canvas)) == (count, D_MODEL // count)
 
 
 # -- for everyone ------------------------------------------------------------------------------------------
@@ -354,17 +287,24 @@ CONTROLS = """box => [...box.querySelectorAll('input, select, button, textarea, 
   .filter(control => control.checkVisibility() && !control.disabled && control.tabIndex >= 0)
   .filter(control => control.type !== 'radio' || control === box.querySelector(`input[type=radio]`))
 """
-FOCUS_FIRST = f"box => {{ window.boxOfTest = box; window.controlsOfTest = ({CONTROLS})(box); window.controlsOfTest[0]?.focus(); return window.controlsOfTest.length; }}"
+FOCUS_FIRST = (
+    f"box => {{ window.boxOfTest = box; window.controlsOfTest = ({CONTROLS})(box);"
+    " window.controlsOfTest[0]?.focus(); return window.controlsOfTest.length; }"
+)
 FOCUSED = """() => {
   const control = document.activeElement;
   return { place: window.controlsOfTest.indexOf(control), inside: window.boxOfTest.contains(control),
-           kind: [control.tagName, control.type, control.className].join(), name: control.outerHTML.slice(0, 150) };
+           kind: [control.tagName, control.type, control.className].join(),
+           name: control.outerHTML.slice(0, 150) };
 }"""
-NAMES_WITHOUT = "reached => window.controlsOfTest.filter((_, place) => !reached.includes(place)).map(control => control.outerHTML.slice(0, 150))"
+NAMES_WITHOUT = (
+    "reached => window.controlsOfTest.filter((_, place) => !reached.includes(place))"
+    ".map(control => control.outerHTML.slice(0, 150))"
+)
 
 
 def surroundings(page):
-    """How the page looks where the focus is, from a little above and left of it to a little below and right."""
+    """How the page looks where the focus is, with a small margin."""
     box, view = (
         page.evaluate("() => window.controlsOfTest.at(window.focusOfTest).getBoundingClientRect().toJSON()"),
         page.viewport_size,
@@ -382,7 +322,8 @@ def surroundings(page):
 
 def focus_is_seen(page, place):
     page.evaluate(
-        "place => { window.focusOfTest = place; window.controlsOfTest[place].scrollIntoView({ block: 'nearest' }); }",
+        "place => { window.focusOfTest = place;"
+        " window.controlsOfTest[place].scrollIntoView({ block: 'nearest' }); }",
         place,
     )
     focused = surroundings(page)
@@ -430,51 +371,20 @@ def test_nothing_is_cut_or_wider_than_its_place(opened, path, width):
 # -- what was learned ---------------------------------------------------------------------------------------
 
 
-def test_the_head_explorer_shows_trained_heads_and_gives_the_learners_sentence_back(head_explorer):
-    typed, canvas = words_typed(head_explorer), head_explorer.show(MAP)
-    source = head_explorer.page.locator(
-        f"{EXPLORER} .widget-dropdown:has(.widget-label:text-is('matrices')) select"
-    )
-    source.select_option("trained")
-    said = wait_for_description(canvas, lambda said: sizes_shown(said) == (8, 4))
-    words = words_typed(head_explorer)
-    grammar, parameters = Grammar.read(), trained().parameters
-    temperature = number(head_explorer.slider("temperature", within=EXPLORER).value())
-    q, k, v = parameters.attention.project(parameters.embed(grammar.numbers(" ".join(words))))
-    _, weights = scaled_dot_product_attention(q, k, v, scale=1 / math.sqrt(4) / temperature)
-    np.testing.assert_allclose(largest_weights_shown(said), weights[:8, :4].max(axis=-1).ravel(), atol=0.0051)
-    source.select_option("made by hand")
-    wait_for_description(canvas, lambda said: sizes_shown(said) == (4, 128))
-    head_explorer.page.wait_for_timeout(500)  # a view that answers late would change it again
-    assert words_typed(head_explorer) == typed and sizes_shown(description(canvas)) == (4, 128)
+def all_heads(on):
+    return lambda said: ("On: all heads." in said) == on
 
 
-def test_the_head_explorer_linked_again_keeps_its_number_of_heads(head_explorer):
-    canvas, box = (
-        head_explorer.show(MAP),
-        head_explorer.page.locator(EXPLORER).get_by_label("keep heads × head size"),
-    )
-    box.uncheck()
-    head_explorer.page.wait_for_timeout(500)
-    heads = head_explorer.slider("heads", within=EXPLORER)
-    for _ in range(4):
-        heads.press("ArrowRight")
-    wait_for_description(canvas, lambda said: sizes_shown(said) == (8, 128))
-    box.check()
-    wait_for_description(canvas, lambda said: sizes_shown(said) == (8, 64))
-    head_explorer.page.wait_for_timeout(500)
-    assert sizes_shown(description(canvas)) == (8, 64)
-
-
-def test_a_head_is_switched_off_and_the_loss_follows(opened):
-    notebook = opened("notebooks/07_learning_the_matrices.ipynb")
+@with_notebook("07")
+def test_a_head_is_switched_off_and_the_loss_follows(opened, path):
+    notebook = opened(path)
     box = notebook.page.locator(WIDGETS).filter(has=notebook.page.get_by_label("head 7", exact=True)).first
     canvas = box.locator("canvas").first
     canvas.scroll_into_view_if_needed()
     shown = {}
     for on in (True, False):
         box.get_by_label("head 0", exact=True).set_checked(on)
-        said = wait_for_description(canvas, lambda said: ("On: all heads." in said) == on)
+        said = wait_for_description(canvas, all_heads(on))
         shown[on] = float(re.search(r"Loss (\d\.\d\d) nat", said)[1])
     sample = Grammar.read().draw(np.random.default_rng(2017), 2000)
     for on, loss in shown.items():
@@ -483,8 +393,9 @@ def test_a_head_is_switched_off_and_the_loss_follows(opened):
     box.get_by_label("head 0", exact=True).check()
 
 
-def test_an_unknown_word_is_said_with_the_nearest_known_ones(opened):
-    notebook = opened("notebooks/07_learning_the_matrices.ipynb")
+@with_notebook("07")
+def test_an_unknown_word_is_said_with_the_nearest_known_ones(opened, path):
+    notebook = opened(path)
     box = notebook.page.locator(WIDGETS).filter(has=notebook.page.get_by_label("head 7", exact=True)).first
     sentence = box.locator(".widget-text input")
     kept = sentence.input_value()

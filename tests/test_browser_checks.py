@@ -1,8 +1,7 @@
-"""Exercises, recall questions, the puzzle and the map of what is done, as a learner uses them in JupyterLab."""
+"""Exercises, recall questions, the puzzle and the map of what is done, in JupyterLab."""
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
@@ -26,8 +25,8 @@ def exercise_cells(number):
     ]
 
 
-@pytest.fixture(scope="module")
-def notebook_root(tmp_path_factory):
+@pytest.fixture
+def notebook(opened, notebook_of):
     """One notebook with the exercises of two notebooks, and the map."""
     names = [f"check_{name}" for name in ("scale", "softmax", "outputs", "head", "split", "merge")]
     cells = [
@@ -37,28 +36,7 @@ def notebook_root(tmp_path_factory):
         *exercise_cells("04"),
         "Progress()",
     ]
-    root = tmp_path_factory.mktemp("checks")
-    kernel = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
-    made = [
-        {
-            "cell_type": "code",
-            "id": f"cell{place}",
-            "source": text,
-            "metadata": {},
-            "outputs": [],
-            "execution_count": None,
-        }
-        for place, text in enumerate(cells)
-    ]
-    (root / "checks.ipynb").write_text(
-        json.dumps({"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5})
-    )
-    return root
-
-
-@pytest.fixture
-def notebook(opened):
-    return opened("checks.ipynb")
+    return opened(notebook_of("checks", cells))
 
 
 def place_of(notebook, text):
@@ -105,7 +83,7 @@ def test_every_exercise_is_calmly_open_at_first(notebook):
         (
             "scale",
             "return scores / d_k",
-            "The scores are divided by d_k = 16. The root is missing: √16 = 4.00.",
+            "The scores are divided by d_k = 16. The square root is missing: √16 = 4.00.",
         ),
         (
             "softmax",
@@ -126,9 +104,9 @@ def test_a_learner_is_told_what_is_wrong(notebook, name, lines, said):
 def test_hints_and_solution_come_by_keyboard(notebook):
     _, cell = place_of(notebook, "check_merge(")
     for button, said in (
-        ("Hint", "Hint 1."),
-        ("Second hint", "Hint 2."),
-        ("Solution", "def my_merge(heads):"),
+        ("Show a hint", "Hint 1."),
+        ("Show the second hint", "Hint 2."),
+        ("Show the solution", "def my_merge(heads):"),
     ):
         press(cell.get_by_role("button", name=button, exact=True))
         wait_for_text(cell.locator("pre:visible"), said)
@@ -136,15 +114,18 @@ def test_hints_and_solution_come_by_keyboard(notebook):
 
 def test_a_recall_question_is_answered_by_keyboard(notebook):
     _, cell = place_of(notebook, 'Recall("02")')
-    option = cell.get_by_label("a vector with one product for each place")
+    option = cell.get_by_label("a vector with one product for each position")
     press(option, "Space")
     assert option.is_checked()
-    button = cell.get_by_role("button", name="This is it").first
+    button = cell.get_by_role("button", name="Check my answer").first
     press(button)
-    wait_for_text(cell, "Not this one. The products are only the first half.")
+    wait_for_text(
+        cell,
+        "Not this one: a vector with one product for each position. The products are only the first half.",
+    )
     press(option, "ArrowUp")
     press(button)
-    wait_for_text(cell, "Right. Each place of q meets the same place of k")
+    wait_for_text(cell, "Right. Each number of q meets the number of k in the same position")
 
 
 def test_the_puzzle_is_solved_by_keyboard(notebook):
@@ -154,12 +135,12 @@ def test_the_puzzle_is_solved_by_keyboard(notebook):
         _choose(offered, letter)
         press(cell.get_by_role("button", name="Add", exact=True))
         _wait_for_rows(notebook, program, count)
-    press(cell.get_by_role("button", name="Check", exact=True))
+    press(cell.get_by_role("button", name="Check my answer", exact=True))
     wait_for_text(cell, "Is there a line that begins with return?")
     _choose(offered, "E")
     press(cell.get_by_role("button", name="Add", exact=True))
     _wait_for_rows(notebook, program, 10)
-    press(cell.get_by_role("button", name="Check", exact=True))
+    press(cell.get_by_role("button", name="Check my answer", exact=True))
     wait_for_text(cell, "Right, on every input that was tried.")
 
 
@@ -190,7 +171,7 @@ def test_answers_survive_a_restart_and_stand_on_the_map(notebook: Notebook):
     notebook.run_cell(1)
     assert "You have solved this one before" in answer(notebook, "scale", "...")
     place, cell = place_of(notebook, "check_scale(")
-    press(cell.get_by_role("button", name="My last answer", exact=True))
+    press(cell.get_by_role("button", name="Show my last answer", exact=True))
     wait_for_text(cell.locator("pre:visible"), "return scores / np.sqrt(d_k)")
     place, cell = place_of(notebook, "Progress()")
     notebook.run_cell(place + 1)

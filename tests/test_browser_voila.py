@@ -6,14 +6,13 @@ import pytest
 
 from tools.jupyterlab import (
     VoilaPage,
-    chromium,
+    begins_with,
     explorer_with,
     looks,
     settled,
     voila,
     wait_for_description,
     wait_until_different,
-    what_is_missing,
 )
 from tools.notebooks import FOLDER
 
@@ -21,15 +20,9 @@ HEADS = explorer_with("heads", "head size")
 
 
 @pytest.fixture(scope="module")
-def page():
-    if missing := what_is_missing():
-        pytest.skip(f"no browser test was run: {missing}")
-    with (
-        voila(FOLDER / "04_eight_heads.ipynb") as server,
-        chromium() as browser,
-        VoilaPage(browser, server) as page,
-    ):
-        page.show(f"{HEADS} canvas", seconds=240)
+def page(browser):
+    with voila(FOLDER / "04_eight_heads.ipynb") as server, VoilaPage(browser, server) as page:
+        page.show(f"{HEADS} .tm-scroll canvas", seconds=240)
         yield page
 
 
@@ -41,12 +34,12 @@ def page():
     ],
 )
 def test_the_head_explorer_follows_the_keyboard_in_voila(page, label, ends):
-    slider, canvas = page.slider(label, within=HEADS), page.show(f"{HEADS} canvas")
+    slider, canvas = page.slider(label, within=HEADS), page.show(f"{HEADS} .tm-scroll canvas")
     slider.press("ArrowLeft", "ArrowRight")
     seen = {"start": settled(lambda: looks(page.page.locator(HEADS)))}
     for key, sizes in ends.items():
         slider.press(key)
-        wait_for_description(canvas, lambda said: said.startswith(sizes))
+        wait_for_description(canvas, begins_with(sizes))
         seen[key] = wait_until_different(lambda: looks(page.page.locator(HEADS)), list(seen.values())[-1])
     assert len(set(seen.values())) >= 2
     assert page.console_errors + page.dialogs == []
@@ -55,7 +48,8 @@ def test_the_head_explorer_follows_the_keyboard_in_voila(page, label, ends):
 def test_nothing_failed_on_the_page_of_voila(page):
     assert (
         page.page.locator(
-            "[data-mime-type='application/vnd.jupyter.error'], [data-mime-type='application/vnd.jupyter.stderr']"
+            "[data-mime-type='application/vnd.jupyter.error'],"
+            " [data-mime-type='application/vnd.jupyter.stderr']"
         ).count()
         == 0
     )

@@ -345,3 +345,36 @@ def test_shared_arrays_cannot_be_changed():
     assert examples.embed(["a"])[0, 1] == 0
     examples.sentences().clear()
     assert examples.sentence("thinking")
+
+
+class TestWhichApple:
+    BITE, PHONE = (examples.which_apple(words) for words in examples.APPLE_SENTENCES)
+
+    def test_apple_starts_the_same_and_ends_where_its_sentence_points(self):
+        bite, phone = self.BITE, self.PHONE
+        assert bite.words[4] == phone.words[0] == "apple"
+        assert bite.x[4].tolist() == phone.x[0].tolist() == [2, 2, 1, 0]
+        food, gadgets = bite.attention(bite.x)[0][4, :2], phone.attention(phone.x)[0][0, :2]
+        assert food[0] > 1.5 > 0.2 > food[1] and gadgets[1] > 1.5 > 0.2 > gadgets[0]
+
+    def test_apple_attends_to_the_words_that_tell(self):
+        bite, phone = (example.attention(example.x)[1][0] for example in (self.BITE, self.PHONE))
+        assert bite[4].argmax() == 1 and bite[4, 1] > 0.8
+        assert phone[0].argsort()[-2:].tolist() == [3, 4] and phone[0, 3:].sum() > 0.8
+
+    def test_the_vectors_alone_would_find_apple_itself(self):
+        alike = self.BITE.x @ self.BITE.x.T
+        assert alike[4].argmax() == 4 and (alike == alike.T).all()
+
+    def test_scores_are_not_symmetric_and_numbers_are_small_and_whole(self):
+        for example in (self.BITE, self.PHONE):
+            layer = example.attention
+            scores = (example.x @ layer.w_q) @ (example.x @ layer.w_k).T
+            assert (scores != scores.T).any()
+            assert {*np.unique(example.x), *np.unique(layer.w_q), *np.unique(layer.w_k)} <= {0, 1, 2}
+
+    def test_other_words_have_no_meaning_here(self):
+        example = examples.which_apple(["Apple", "xyzzy"])
+        assert example.x.tolist() == [[2, 2, 1, 0], [0, 0, 0, 0]]
+        with pytest.raises(TypeError, match="must be a list of strings"):
+            examples.which_apple("she bit into the apple")

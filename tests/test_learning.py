@@ -1,4 +1,4 @@
-"""Learning: every gradient against finite differences and against PyTorch, Adam, the loop, and what heads are worth."""
+"""Learning: gradients against finite differences and PyTorch, Adam, the loop, and what heads are worth."""
 
 import csv
 import math
@@ -386,9 +386,13 @@ class TestTrain:
 
     def test_the_bar_is_shown_in_a_notebook_and_leaves_no_stored_output(self, tmp_path):
         code = (
-            "import numpy as np\nfrom helpers.grammar import Grammar\nfrom helpers.learning import Parameters, train\n"
-            "grammar = Grammar.read()\nstart = Parameters.random(len(grammar.words), 9, 6, 2, np.random.default_rng(0))\n"
-            "training = train(start, grammar.draw, np.random.default_rng(1), steps=30, batch=3)\nprint(len(training.losses))"
+            "import numpy as np\n"
+            "from helpers.grammar import Grammar\n"
+            "from helpers.learning import Parameters, train\n"
+            "grammar = Grammar.read()\n"
+            "start = Parameters.random(len(grammar.words), 9, 6, 2, np.random.default_rng(0))\n"
+            "training = train(start, grammar.draw, np.random.default_rng(1), steps=30, batch=3)\n"
+            "print(len(training.losses))"
         )
         path = tmp_path / "bar.ipynb"
         nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), path)
@@ -515,7 +519,7 @@ class TestWrongInputs:
                 read(model(), given["tokens"], given["positions"])
 
     def test_a_model_without_words(self):
-        with pytest.raises(ValueError, match="n_words must be a whole number from 1 on, and got 0"):
+        with pytest.raises(ValueError, match="n_words must be at least 1, and got 0"):
             Parameters.random(0, 9, 4, 2, np.random.default_rng(0))
 
     @pytest.mark.parametrize("heads", [[True, False], [1, 0, 1], True])
@@ -532,8 +536,8 @@ class TestWrongInputs:
     @pytest.mark.parametrize(
         "change, error, message",
         [
-            (dict(steps=0), ValueError, "steps must be a whole number from 1 on, and got 0"),
-            (dict(batch=2.5), ValueError, "batch must be a whole number from 1 on, and got 2.5"),
+            (dict(steps=0), ValueError, "steps must be at least 1, and got 0"),
+            (dict(batch=2.5), TypeError, "batch must be a whole number, and got 2.5"),
             (dict(learning_rate=-1), ValueError, "learning_rate must be a positive number, and got -1"),
             (
                 dict(learning_rate=math.nan),

@@ -16,7 +16,6 @@ import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,8 +23,9 @@ import pytest
 
 from tools.notebooks import FOLDER, ROOT, notebook_files, with_own_environment
 
-# Appended to the copy of attention.py; the untouched module still checks the arguments and says which type a result has.
-REWRITE = '''
+# Appended to the copy of attention.py. The untouched module still checks the arguments, and says which type a
+# result has.
+REWRITE = """
 
 from pathlib import Path as _Path
 
@@ -62,7 +62,8 @@ def scaled_dot_product_attention(queries, keys, values, mask=None, scale=None, n
 
 
 def causal_mask(n_queries, n_keys=None):
-    return np.tri(*original.causal_mask(n_queries, n_keys).shape, k=(n_keys or n_queries) - n_queries, dtype=bool)
+    shape = original.causal_mask(n_queries, n_keys).shape
+    return np.tri(*shape, k=(n_keys or n_queries) - n_queries, dtype=bool)
 
 
 def padding_mask(lengths, n_keys):
@@ -91,7 +92,8 @@ def _run(self, x, context, mask):
     if mask is not None:
         mask = np.broadcast_to(mask, weights.shape)
     w_q, w_k, w_v, w_o = self.w_q, self.w_k, self.w_v, self.w_o
-    queries, keys, values = split_heads(x @ w_q, self.n_heads), split_heads(context @ w_k, self.n_heads), split_heads(context @ w_v, self.n_heads)
+    columns = x @ w_q, context @ w_k, context @ w_v
+    queries, keys, values = (split_heads(each, self.n_heads) for each in columns)
     scale = None
     found, weights = scaled_dot_product_attention(queries, keys, values, mask, scale)
     return found, weights, w_o, expected.dtype
@@ -110,11 +112,11 @@ def _heads(self, x, context=None, mask=None):
 
 
 MultiHeadAttention.__call__, MultiHeadAttention.heads = _call, _heads
-'''
+"""
 
 
 class Mutation(NamedTuple):
-    """A mistake: one line of the rewrite, and what stands there instead. `start` is the notebook that is run first."""
+    """A mistake: a line of the rewrite, and what stands there instead. The notebook `start` is run first."""
 
     name: str
     right: str
@@ -123,38 +125,127 @@ class Mutation(NamedTuple):
 
 
 MUTATIONS = [
-    Mutation("softmax to the base 2", "exponentials = np.exp(scores - largest)", "exponentials = np.exp2(scores - largest)", "02"),
-    Mutation("weights not divided by their sum", "return (exponentials / total)", "return exponentials", "02"),
-    Mutation("a fully masked row gives NaN", "total = np.where(total == 0, 1, total)", "total = np.where(total == 0, np.nan, total)"),
-    Mutation("no scaling", "scale = 1 / math.sqrt(d_k) if scale is None else scale", "scale = 1 if scale is None else scale"),
-    Mutation("divided by d_k", "scale = 1 / math.sqrt(d_k) if scale is None else scale", "scale = 1 / d_k if scale is None else scale"),
+    Mutation(
+        "softmax to the base 2",
+        "exponentials = np.exp(scores - largest)",
+        "exponentials = np.exp2(scores - largest)",
+        "02",
+    ),
+    Mutation(
+        "weights not divided by their sum", "return (exponentials / total)", "return exponentials", "02"
+    ),
+    Mutation(
+        "a fully masked row gives NaN",
+        "total = np.where(total == 0, 1, total)",
+        "total = np.where(total == 0, np.nan, total)",
+    ),
+    Mutation(
+        "no scaling",
+        "scale = 1 / math.sqrt(d_k) if scale is None else scale",
+        "scale = 1 if scale is None else scale",
+    ),
+    Mutation(
+        "divided by d_k",
+        "scale = 1 / math.sqrt(d_k) if scale is None else scale",
+        "scale = 1 / d_k if scale is None else scale",
+    ),
     Mutation("divided by √d_model", "    scale = None\n", "    scale = 1 / math.sqrt(self.d_model)\n", "04"),
-    Mutation("a given scale is not used", "scale = 1 / math.sqrt(d_k) if scale is None else scale", "scale = 1 / math.sqrt(d_k)"),
-    Mutation("softmax over the queries", "weights = softmax(scores, axis=-1)", "weights = softmax(scores, axis=-2)"),
+    Mutation(
+        "a given scale is not used",
+        "scale = 1 / math.sqrt(d_k) if scale is None else scale",
+        "scale = 1 / math.sqrt(d_k)",
+    ),
+    Mutation(
+        "softmax over the queries", "weights = softmax(scores, axis=-1)", "weights = softmax(scores, axis=-2)"
+    ),
     Mutation("mask ignored", "scores = np.where(mask, scores, -np.inf)", "pass"),
-    Mutation("mask inverted", "scores = np.where(mask, scores, -np.inf)", "scores = np.where(mask, -np.inf, scores) if mask is not True else scores"),
-    Mutation("mask after softmax", "scores = np.where(mask, scores, -np.inf)\n    weights = softmax(scores, axis=-1)", "weights = softmax(scores, axis=-1) * mask"),
-    Mutation("masked with -1e-9", "scores = np.where(mask, scores, -np.inf)", "scores = np.where(mask, scores, -1e-9)"),
-    Mutation("causal mask shows the next word", "k=(n_keys or n_queries) - n_queries", "k=(n_keys or n_queries) - n_queries + 1"),
-    Mutation("causal mask hides the word itself", "k=(n_keys or n_queries) - n_queries", "k=(n_keys or n_queries) - n_queries - 1"),
+    Mutation(
+        "mask inverted",
+        "scores = np.where(mask, scores, -np.inf)",
+        "scores = np.where(mask, -np.inf, scores) if mask is not True else scores",
+    ),
+    Mutation(
+        "mask after softmax",
+        "scores = np.where(mask, scores, -np.inf)\n    weights = softmax(scores, axis=-1)",
+        "weights = softmax(scores, axis=-1) * mask",
+    ),
+    Mutation(
+        "masked with -1e-9",
+        "scores = np.where(mask, scores, -np.inf)",
+        "scores = np.where(mask, scores, -1e-9)",
+    ),
+    Mutation(
+        "causal mask shows the next word",
+        "k=(n_keys or n_queries) - n_queries",
+        "k=(n_keys or n_queries) - n_queries + 1",
+    ),
+    Mutation(
+        "causal mask hides the word itself",
+        "k=(n_keys or n_queries) - n_queries",
+        "k=(n_keys or n_queries) - n_queries - 1",
+    ),
     Mutation("causal mask without room for earlier keys", "k=(n_keys or n_queries) - n_queries", "k=0"),
     Mutation("padding mask hides one word too many", "np.arange(n_keys) <", "1 + np.arange(n_keys) <"),
-    Mutation("heads split without a transpose", "return x.reshape(*leading, n, n_heads, d_k).swapaxes(-2, -3)", "return x.reshape(expected.shape)", "04"),
-    Mutation("heads take every eighth column", "return x.reshape(*leading, n, n_heads, d_k).swapaxes(-2, -3)",
-             "return np.moveaxis(x.reshape(*leading, n, d_k, n_heads), -1, -3)", "04"),
-    Mutation("heads merged without the transpose back", "return heads.swapaxes(-2, -3).reshape(expected.shape)", "return heads.reshape(expected.shape)", "04"),
-    Mutation("heads averaged", "return heads.swapaxes(-2, -3).reshape(expected.shape)",
-             "return np.repeat(heads.mean(axis=-3), heads.shape[-3], axis=-1).reshape(expected.shape)", "04"),
-    Mutation("queries and keys swapped", "w_q, w_k, w_v, w_o = self.w_q, self.w_k, self.w_v, self.w_o", "w_q, w_k, w_v, w_o = self.w_k, self.w_q, self.w_v, self.w_o", "04"),
-    Mutation("values from w_k", "w_q, w_k, w_v, w_o = self.w_q, self.w_k, self.w_v, self.w_o",
-             "w_q, w_k, w_v, w_o = self.w_q, self.w_k, np.resize(self.w_k.T, self.w_v.T.shape).T, self.w_o", "04"),
-    Mutation("every head uses head 0's matrices", "w_q, w_k, w_v, w_o = self.w_q, self.w_k, self.w_v, self.w_o",
-             "w_q, w_k, w_v, w_o = *(np.tile(w[:, :w.shape[1] // self.n_heads], self.n_heads) for w in (self.w_q, self.w_k, self.w_v)), self.w_o", "04"),
-    Mutation("w_o left out", "w_q, w_k, w_v, w_o = self.w_q, self.w_k, self.w_v, self.w_o", "w_q, w_k, w_v, w_o = self.w_q, self.w_k, self.w_v, np.eye(*self.w_o.shape)", "04"),
-    Mutation("every head writes through head 0's part of w_o", "parts = w_o.reshape(self.n_heads, self.d_v, self.d_model)",
-             "parts = w_o.reshape(self.n_heads, self.d_v, self.d_model)[:1]", "04"),
+    Mutation(
+        "heads split without a transpose",
+        "return x.reshape(*leading, n, n_heads, d_k).swapaxes(-2, -3)",
+        "return x.reshape(expected.shape)",
+        "04",
+    ),
+    Mutation(
+        "heads take every eighth column",
+        "return x.reshape(*leading, n, n_heads, d_k).swapaxes(-2, -3)",
+        "return np.moveaxis(x.reshape(*leading, n, d_k, n_heads), -1, -3)",
+        "04",
+    ),
+    Mutation(
+        "heads merged without the transpose back",
+        "return heads.swapaxes(-2, -3).reshape(expected.shape)",
+        "return heads.reshape(expected.shape)",
+        "04",
+    ),
+    Mutation(
+        "heads averaged",
+        "return heads.swapaxes(-2, -3).reshape(expected.shape)",
+        "return np.repeat(heads.mean(axis=-3), heads.shape[-3], axis=-1).reshape(expected.shape)",
+        "04",
+    ),
+    Mutation(
+        "queries and keys swapped",
+        "w_q, w_k, w_v, w_o = self.w_q, self.w_k, self.w_v, self.w_o",
+        "w_q, w_k, w_v, w_o = self.w_k, self.w_q, self.w_v, self.w_o",
+        "04",
+    ),
+    Mutation(
+        "values from w_k",
+        "w_q, w_k, w_v, w_o = self.w_q, self.w_k, self.w_v, self.w_o",
+        "w_q, w_k, w_v, w_o = self.w_q, self.w_k, np.resize(self.w_k.T, self.w_v.T.shape).T, self.w_o",
+        "04",
+    ),
+    Mutation(
+        "every head uses head 0's matrices",
+        "w_q, w_k, w_v, w_o = self.w_q, self.w_k, self.w_v, self.w_o",
+        "w_q, w_k, w_v = (np.tile(w[:, :w.shape[1] // self.n_heads], self.n_heads) "
+        "for w in (self.w_q, self.w_k, self.w_v)); w_o = self.w_o",
+        "04",
+    ),
+    Mutation(
+        "w_o left out",
+        "w_q, w_k, w_v, w_o = self.w_q, self.w_k, self.w_v, self.w_o",
+        "w_q, w_k, w_v, w_o = self.w_q, self.w_k, self.w_v, np.eye(*self.w_o.shape)",
+        "04",
+    ),
+    Mutation(
+        "every head writes through head 0's part of w_o",
+        "parts = w_o.reshape(self.n_heads, self.d_v, self.d_model)",
+        "parts = w_o.reshape(self.n_heads, self.d_v, self.d_model)[:1]",
+        "04",
+    ),
 ]
 CONTROL = Mutation("(control: nothing is broken)", "", "", "")
+
+# Where the mutations are noticed. The control passes there, so it is the mutation that is noticed.
+NOTICED_IN = tuple(sorted({mutation.start for mutation in MUTATIONS}))
 
 # What a cell says when it notices a mistake; any other error would be an accident.
 NOTICED = {
@@ -180,50 +271,74 @@ def run(mutation: Mutation, folder) -> Outcome:
     (core.parent / "_original_attention.py").write_text(text, encoding="utf-8")
     core.write_text(text + REWRITE.replace(mutation.right, mutation.wrong, 1), encoding="utf-8")
 
-    names = [path.relative_to(FOLDER) for path in notebook_files()]
-    names.sort(key=lambda name: (not name.name.startswith(mutation.start), not name.name.startswith(("03", "04")), name))
-    # Importing an optional part of jsonschema, which nbval does not need, takes longer than most notebooks.
-    (folder / "quick_start.py").write_text("import sys\nsys.modules['rfc3987_syntax'] = None\n")
-    environment = {key: value for key, value in with_own_environment(folder).items() if not key.startswith("PYTEST")}
-    environment.update(PYTHONPATH=str(folder), PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", OMP_NUM_THREADS="1")
+    names = [path.relative_to(FOLDER) for path in notebook_files() if path.name.startswith(NOTICED_IN)]
+    names.sort(key=lambda name: (not name.name.startswith(mutation.start), name))
+    environment = {
+        key: value for key, value in with_own_environment(folder).items() if not key.startswith("PYTEST")
+    }
+    environment.update(PYTHONPATH=f"{folder}{os.pathsep}{ROOT}", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
     subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "quick_start", "-p", "nbval.plugin", "--nbval", "--nbval-sanitize-with", str(ROOT / "tests" / "sanitize.cfg"),
-         "-c", os.devnull, "--rootdir", ".", "-p", "no:cacheprovider", "-x", "-q", "--color=no", "--junitxml", "report.xml", *(str(Path("notebooks") / name) for name in names)],
-        cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=900,
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-p",
+            "tools.quick_start",
+            "-p",
+            "nbval.plugin",
+            "--nbval",
+            "--nbval-sanitize-with",
+            str(ROOT / "tests" / "sanitize.cfg"),
+            "-c",
+            os.devnull,
+            "--rootdir",
+            ".",
+            "-p",
+            "no:cacheprovider",
+            "-x",
+            "-q",
+            "--color=no",
+            "--junitxml",
+            "report.xml",
+            *(str(Path("notebooks") / name) for name in names),
+        ],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        timeout=900,
     )
     assert (core.parent / "was_loaded").exists(), "the notebooks did not run with the mutated copy"
     return _outcome(folder / "report.xml")
 
 
 def _outcome(report) -> Outcome:
-    """What the first failing cell said. A mistake is seen where an output differs or an assertion fails, not by an accident."""
+    """What the first failing cell said: an output that differs or a false assertion, or an accident."""
     for case in ET.parse(report).getroot().iter("testcase"):
         for kind in ("failure", "error"):
             if (found := case.find(kind)) is not None:
                 said = re.sub(r"\x1b\[[0-9;]*m|#x1B\[[0-9;]*m", "", found.text or "")
-                reason = next((reason for pattern, reason in NOTICED.items() if re.search(pattern, said, re.MULTILINE)), "")
-                where = f"{case.get('classname', '').removesuffix('.ipynb').split('.')[-1]} {case.get('name')}: {reason or said.strip().splitlines()[-1:]}"
+                reason = next(
+                    (reason for pattern, reason in NOTICED.items() if re.search(pattern, said, re.MULTILINE)),
+                    "",
+                )
+                notebook = case.get("classname", "").removesuffix(".ipynb").split(".")[-1]
+                where = f"{notebook} {case.get('name')}: {reason or said.strip().splitlines()[-1:]}"
                 return Outcome(kind == "failure" and bool(reason), where, said)
     return Outcome(False, "no cell fails", "")
 
 
-@pytest.fixture(scope="module")
-def outcomes(request, tmp_path_factory):
-    """What each chosen mutation leads to; two at a time."""
-    chosen = [item.callspec.params["mutation"] for item in request.session.items
-              if item.path == request.path and "mutation" in getattr(item, "callspec", item).__dict__.get("params", {})]
-    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        running = {mutation.name: pool.submit(run, mutation, tmp_path_factory.mktemp("mutation")) for mutation in chosen}
-        yield running
-
-
+@pytest.mark.mutation
 @pytest.mark.parametrize("mutation", [CONTROL, *MUTATIONS], ids=lambda mutation: mutation.name)
-def test_the_notebooks_notice(mutation, outcomes, record_property):
-    outcome = outcomes[mutation.name].result()
+def test_the_notebooks_notice(mutation, tmp_path, record_property):
+    outcome = run(mutation, tmp_path)
     record_property("mutation", mutation.name)
     record_property("seen", outcome.where)
     if mutation is CONTROL:
-        assert outcome.where == "no cell fails", f"the plain rewrite is right, and yet {outcome.where}\n{outcome.report[-3000:]}"
+        assert outcome.where == "no cell fails", (
+            f"the plain rewrite is right, and yet {outcome.where}\n{outcome.report[-3000:]}"
+        )
     else:
         assert outcome.seen, f"{mutation.name}: {outcome.where}\n{outcome.report[-3000:]}"
 

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from helpers.questions import answers_file, predictions
+from helpers.questions import answers_file
 from helpers.questions.predictions import Prediction, Summary
 
 
@@ -53,7 +53,7 @@ def test_a_number_is_read_as_people_write_it(typed, kept):
 )
 def test_what_is_no_number_is_answered_in_the_widget(typed, said):
     guess = Prediction("a", "How much?")
-    guess.answer.value = typed
+    guess.choice.value = typed
     guess.button.click()
     assert said in guess.status.value and guess.guess is None
 
@@ -61,7 +61,7 @@ def test_what_is_no_number_is_answered_in_the_widget(typed, said):
 def test_the_first_guess_counts_and_the_later_ones_are_kept(own_folder):
     guess = Prediction("a", "How much?")
     for typed in ("1", "2"):
-        guess.answer.value = typed
+        guess.choice.value = typed
         guess.button.click()
     assert guess.guess == 1
     assert "Recorded: 2. Your first guess, 1, is the one that counts." in guess.status.value
@@ -89,9 +89,30 @@ def test_guess_and_truth_stand_side_by_side():
     ]
     choice.button.click()
     assert "Choose one" in choice.status.value
-    choice.answer.value = "that"
+    choice.choice.value = "that"
     choice.button.click()
     assert repr(choice.reveal("this")) == "computed: this   your guess: that"
+
+
+def test_a_wrong_option_has_its_reason_and_a_list_of_options_has_none():
+    options = {"they grow": "They would if the gap grew.", "nothing": ""}
+    guess = Prediction("a", "Both scores rise by 5. What do the weights do?", options)
+    assert guess.reveal("nothing").__repr__() == "computed: nothing   your guess: none recorded"
+    guess.record("they grow")
+    assert repr(guess.reveal("nothing")).splitlines() == [
+        "computed: nothing   your guess: they grow",
+        "They would if the gap grew.",
+    ]
+    assert guess.status.value.count("They would if the gap grew.") == 1
+    assert "They would" not in repr(Prediction("a", "The same?", list(options)).reveal("nothing"))
+    assert "They would" not in Prediction("a", "Not revealed yet?", options).status.value
+
+
+def test_a_guess_of_the_other_kind_is_passed_over():
+    for guess in ("0.5", 0.5):
+        answers_file.keep("guesses", {"name": "a", "guess": guess})
+    assert Prediction("a", "How much?").guess == 0.5
+    assert Prediction("a", "Which?", ["0.5", "1"]).guess == "0.5"
 
 
 def test_a_right_answer_that_is_no_option_is_refused():
@@ -109,18 +130,18 @@ def test_after_recording_the_widget_says_what_comes_next():
 
 
 def press_enter(guess, typed):
-    guess.answer._handle_custom_msg({"event": "submit"}, [])
-    guess.answer.value = typed
+    guess.choice._handle_custom_msg({"event": "submit"}, [])
+    guess.choice.value = typed
 
 
 def test_enter_records_what_was_typed_and_leaving_the_box_does_not():
     guess = Prediction("a", "How much?")
-    guess.answer.value = "1"
+    guess.choice.value = "1"
     assert guess.guess is None and "Not recorded yet" in guess.status.value
     press_enter(guess, "2")
     assert guess.guess == 2 and "Recorded: 2" in guess.status.value
-    guess.answer.value = "3"
-    assert predictions._guesses("a") == [2]
+    guess.choice.value = "3"
+    assert answers_file.guesses("a") == [2]
 
 
 def record_many(folder, name):
@@ -137,7 +158,7 @@ def test_two_notebooks_at_once_lose_nothing(own_folder):
     for process in both:
         process.join(120)
     assert [process.exitcode for process in both] == [0, 0]
-    assert predictions._guesses("a") == predictions._guesses("b") == list(range(100))
+    assert answers_file.guesses("a") == answers_file.guesses("b") == list(range(100))
 
 
 def not_a_folder(folder, monkeypatch):
@@ -163,7 +184,7 @@ def read_only(folder, monkeypatch):
 @pytest.mark.parametrize(
     "break_it, why",
     [
-        (not_a_folder, "cannot be written to"),
+        (not_a_folder, "can&#x27;t be written to"),
         (no_space_left, "No space left"),
         (read_only, "Permission denied"),
     ],
@@ -173,11 +194,9 @@ def test_a_folder_that_takes_nothing_is_answered_in_a_sentence_and_the_guess_cou
 ):
     break_it(own_folder, monkeypatch)
     guess = Prediction("a", "How much?")
-    guess.answer.value = "3"
+    guess.choice.value = "3"
     guess.button.click()
-    assert (
-        "Recorded: 3." in guess.status.value and why in guess.status.value and "<" not in guess.status.value
-    )
+    assert "Recorded: 3." in guess.status.value and why in guess.status.value
     assert Prediction("a", "How much?").guess == 3  # the cell may be run again
     assert repr(guess.reveal(4)) == "computed: 4   your guess: 3"
 
@@ -188,7 +207,7 @@ def test_a_damaged_line_costs_no_other_guess(own_folder, damage):
     with (own_folder / "guesses.jsonl").open("ab") as file:
         file.write(damage)
     Prediction("a", "How much?").record("2")
-    assert predictions._guesses("a") == [1, 2]
+    assert answers_file.guesses("a") == [1, 2]
 
 
 def test_forgetting_clears_everything():

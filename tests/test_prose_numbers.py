@@ -57,8 +57,11 @@ LEFT_OUT = [
         (r"(?<![\d.,])0\d\b(?!\.\d)", 0),  # notebook 04
         (r"\b\d+\.\d+\.\d+(?:\.\d+)*\b|§\s?[\d.]+", 0),  # a version or a section
         (
-            r"\b(?:notebooks?|heads?|layers?|issues?|pull requests?|exercises?|questions?|figures?|fig\.|tables?|equations?|eq\.|sections?|chapters?|options?|steps?|"
-            r"pages?|pp?\.|volumes?|vol\.|cells?|python|numpy|matplotlib|ipywidgets|jupyterlab|apache|by)[ ~]\(?\d+(?:\.\d+)?"
+            r"\b(?:notebooks?|heads?|layers?|issues?|pull requests?|"
+            r"exercises?|questions?|figures?|fig\.|tables?|equations?|eq\.|"
+            r"sections?|chapters?|options?|steps?|"
+            r"pages?|pp?\.|volumes?|vol\.|cells?|python|numpy|matplotlib|ipywidgets|jupyterlab|"
+            r"apache|by)[ ~]\(?\d+(?:\.\d+)?"
             r"(?:(?:\s?[–-]\s?|,\s|\s(?:and|to|or)\s)\d+)*\b(?!\s?%)",
             re.IGNORECASE,
         ),
@@ -105,7 +108,7 @@ class Claim(NamedTuple):
 
 
 def plain(text: str) -> str:
-    """Markdown with formulas, signs and spaces written in one way, and without what is no number of the course's own."""
+    """Markdown with formulas, signs and spaces written one way, without numbers that aren't the course's."""
     text = html.unescape(text)
     text = re.sub(r"\]\([^)]*\)", "] ", text)
     for pattern, by in MATHS:
@@ -216,7 +219,7 @@ def facts() -> frozenset[float]:
 
 
 def recomputed(value: Value, outputs: set[float], code: set[float]) -> bool:
-    """Whether a number is the rounding of one that was computed, or a whole number that stands in the code."""
+    """Whether a number is the rounding of one that was computed, or a whole number in the code."""
     if value.step >= 1 and abs(value.value) in code:
         return True
     for number in outputs:
@@ -250,7 +253,7 @@ def test_every_number_in_the_prose_is_recomputed(path):
     assert not found, f"{path.relative_to(ROOT)}:\n  " + "\n  ".join(found)
 
 
-# ---- the check, on sentences -----------------------------------------------------------------------------------------
+# ---- the check, on sentences -------------------------------------------------------------------------------
 
 
 def notebook(prose, printed="", code=""):
@@ -297,12 +300,14 @@ def notebook(prose, printed="", code=""):
             "",
         ),
         (
-            "Vaswani et al. 2017 (arXiv 1706.03762), (Xiao 2023), [this](https://example.org/12/34), `int64`, GPT-2.",
+            "Vaswani et al. 2017 (arXiv 1706.03762), (Xiao 2023), "
+            "[this](https://example.org/12/34), `int64`, GPT-2.",
             "",
             "",
         ),
         (
-            "1. one\n12. twelve\n\n## 13. A title\n\nEquation 14, Table 23, section 3.2.2, Python 3.12, #15, issue 118.",
+            "1. one\n12. twelve\n\n## 13. A title\n\n"
+            "Equation 14, Table 23, section 3.2.2, Python 3.12, #15, issue 118.",
             "",
             "",
         ),

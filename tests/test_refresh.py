@@ -77,6 +77,7 @@ def test_strip_drops_what_differs_from_run_to_run():
         "x", outputs=[new_output("display_data", view), new_output("display_data", {refresh.WIDGET_VIEW: {}})]
     )
     cell.metadata.update(tags=["nbval-ignore-output"], execution={"iopub.status.busy": "now"}, collapsed=True)
+    cell.metadata["jupyter"] = {"source_hidden": True, "outputs_hidden": True}
     notebook = new_notebook(
         cells=[cell],
         metadata={
@@ -87,7 +88,7 @@ def test_strip_drops_what_differs_from_run_to_run():
     )
     found = refresh.strip(notebook)
     assert found.cells[0].outputs == [new_output("display_data", {"text/plain": "0.88"})]
-    assert found.cells[0].metadata == {"tags": ["nbval-ignore-output"]}
+    assert found.cells[0].metadata == {"tags": ["nbval-ignore-output"], "jupyter": {"source_hidden": True}}
     assert found.metadata == {"kernelspec": refresh.KERNEL, "language_info": {"name": "python"}}
     assert refresh.strip(found) == found and "widgets" in notebook.metadata
 
@@ -108,3 +109,12 @@ def test_check_minds_texts_and_writes_nothing(stored, monkeypatch, changed, stat
 def test_a_path_that_is_no_notebook_is_refused(tmp_path):
     with pytest.raises(SystemExit):
         refresh.main([str(tmp_path / "nowhere.ipynb")])
+
+
+def test_a_notebook_of_the_course_gets_the_check_of_its_kernel_once_and_first():
+    cells = [new_markdown_cell("# Example"), new_code_cell("1 + 1", id="own")]
+    found = refresh.with_kernel_check(new_notebook(cells=cells))
+    assert [cell.get("id") for cell in found.cells[1:]] == [refresh.KERNEL_CHECK_ID, "own"]
+    found.cells[1].source = "an older check"
+    assert refresh.with_kernel_check(found).cells[1].source == refresh.KERNEL_CHECK
+    assert len(refresh.with_kernel_check(found).cells) == 3

@@ -1,4 +1,4 @@
-"""What the set-up promises: one list of packages everywhere, a complete wheel, a README that tells the truth."""
+"""What the set-up promises: one list of packages everywhere, a complete wheel, a true README."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import graphlib
 import importlib.metadata
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -172,6 +173,23 @@ def test_wheel_is_complete(tmp_path):
     data = {f"helpers/_data/{path.name}" for path in (ROOT / "data").iterdir() if path.is_file()}
     assert any(name.endswith(".js") for name in helpers) and "helpers/_data/SHA256SUMS" in data
     assert helpers | data <= found
+    assert any(name.endswith("data/etc/jupyter/jupyter_nbconvert_config.json") for name in found)
+
+
+def test_the_citation_names_the_version_and_the_licence():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    project = PROJECT["project"]
+    assert (citation["version"], citation["license"]) == (project["version"], project["license"])
+
+
+def test_the_workflow_names_actions_by_commit_and_checks_before_it_tests():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    for name, job in workflow["jobs"].items():
+        assert name == "check" or job["needs"] == "check"
+        for step in job["steps"]:
+            assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", step.get("uses", "a/b@" + "0" * 40)), step
+    lines = [step.get("run") for job in workflow["jobs"].values() for step in job["steps"]]
+    assert {"make check", "make test", "make test-lowest"} <= set(lines)
 
 
 # The README, and what no file may say
@@ -190,8 +208,8 @@ def test_readme_links_lead_somewhere():
 
 
 def test_make_targets_of_the_readme_exist():
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-    named = set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE))
     assert {"lab", "test"} <= named <= targets
 
 
@@ -211,3 +229,18 @@ def test_no_tracked_file_names_a_machine_or_a_registry():
         words = [host for host in [*HOSTS, f"{ROOT}/"] if host in text]
         said += [f"{name}: {word}" for word in [*words, *MACHINE.findall(text)]]
     assert said == []
+
+
+@pytest.mark.skipif(not shutil.which("make"), reason="needs make")
+@pytest.mark.parametrize("name", ["plain", "my course", "a $HOME $(x) `y`", 'say "hello"', "it's; &"])
+def test_make_lab_starts_in_a_folder_of_any_name(tmp_path, name):
+    folder = tmp_path / name
+    (folder / ".venv" / "bin").mkdir(parents=True)
+    for file in ("Makefile", "pyproject.toml", "requirements.lock"):
+        shutil.copy(ROOT / file, folder)
+    python = folder / ".venv" / "bin" / "python"
+    python.write_text('#!/bin/sh\nfor each; do echo "[$each]"; done\n')
+    python.chmod(0o755)
+    (folder / ".venv" / "ready").touch()
+    done = subprocess.run(["make", "lab"], cwd=folder, capture_output=True, text=True)
+    assert done.stdout.splitlines()[:3] == ["[-m]", "[jupyterlab]", f"[--ServerApp.root_dir={folder}]"]

@@ -1,4 +1,4 @@
-"""The exercises of the notebooks, the solution notebooks and the solutions that a button shows say the same."""
+"""The exercises, the solution notebooks and the solutions that a button shows say the same."""
 
 from __future__ import annotations
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ast
 import base64
+import functools
 import io
 import json
 import re
+import subprocess
+import sys
 
 import matplotlib.image
 import nbformat
@@ -16,24 +19,22 @@ from bs4 import BeautifulSoup
 from nbconvert import HTMLExporter
 
 from helpers import explorers
-from tools.jupyterlab import Notebook, chromium, jupyterlab, what_is_missing
+from helpers.export import describe_pictures
+from tools.jupyterlab import Notebook
 from tools.notebooks import cells, joined, notebook_files, read, source
 from tools.refresh import WIDGET_VIEW
 
 TEMPLATES = ("lab", "basic")
 OUTPUTS = ".jp-OutputArea-child, .output_area"  # as lab and as basic call them
 WIDGETS = {*explorers.__all__, "Prediction"} - {"HeadMap"}  # which is part of others
-NO_DESCRIPTION = (
-    "No description has been provided for this image"  # what nbconvert writes where it knows none
-)
+NO_DESCRIPTION = "No description has been provided for this image"  # nbconvert, where it knows none
 COLOURS_AT_LEAST, WIDEST = 8, 1000
 NUMBERS = r"\d+\.\d+|\d{2,}"
 
 
 def as_page(notebook: dict, template: str) -> BeautifulSoup:
-    body, _ = HTMLExporter(template_name=template).from_notebook_node(
-        nbformat.reads(json.dumps(notebook), as_version=4)
-    )
+    exporter = HTMLExporter(template_name=template, preprocessors=[describe_pictures])
+    body, _ = exporter.from_notebook_node(nbformat.reads(json.dumps(notebook), as_version=4))
     return BeautifulSoup(body, "html.parser")
 
 
@@ -80,24 +81,28 @@ def made(node):
     return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in WIDGETS
 
 
-def faults_of_page(page, notebook, template):
+def faults_of_page(page, notebook):
     """What a reader of the page would miss, a sentence each."""
     shown = [
         (image.get("alt"), image.get("src", ""))
         for area in page.select(OUTPUTS)
         for image in area.select("img")
     ]
-    stored = [(output["metadata"]["image/png"]["alt"], output) for _, output in pictures(notebook)]
-    if template == "lab":  # it draws every picture without its description
-        stored = [(NO_DESCRIPTION, output) for _, output in stored]
-    if [alt for alt, _ in shown] != [alt for alt, _ in stored]:
-        yield f"the descriptions of the pictures shown are {[alt for alt, _ in shown]}, and those stored {[alt for alt, _ in stored]}"
+    stored = [output["metadata"]["image/png"].get("alt") for _, output in pictures(notebook)]
+    if [alt for alt, _ in shown] != stored:
+        yield (
+            f"the descriptions of the pictures shown are {[alt for alt, _ in shown]},"
+            f" and those stored {stored}"
+        )
     for alt, address in shown:
         yield from faults_of_picture(address, alt)
     views = [output for _, output in displayed(notebook) if list(output["data"]) == [WIDGET_VIEW]]
     empty = [area for area in page.select(OUTPUTS) if not area.select("img") and not text_of(area)]
     if len(empty) != len(views):  # a live view leaves no trace on a page
-        yield f"{len(empty)} output areas are empty, for {len(views)} live views: {[str(area)[:200] for area in empty]}"
+        yield (
+            f"{len(empty)} output areas are empty, for {len(views)} live views:"
+            f" {[str(area)[:200] for area in empty]}"
+        )
     for words in ("Error displaying widget", "Loading widget"):
         if words in str(page):
             yield f"the page says {words!r}"
@@ -121,18 +126,30 @@ def faults_of_picture(address, alt):
     if not address.startswith("data:image/png;base64,"):
         yield f"the picture {alt!r} is not in the page but at {address[:80]}"
         return
-    pixels = matplotlib.image.imread(io.BytesIO(base64.b64decode(address.partition(",")[2])))
-    if not 100 <= pixels.shape[1] <= WIDEST:
-        yield f"the picture {alt!r} is {pixels.shape[1]} pixels wide"
-    if len(np.unique(pixels.reshape(-1, pixels.shape[-1]), axis=0)) < COLOURS_AT_LEAST:
+    wide, n_colours = width_and_colours(address.partition(",")[2])
+    if not 100 <= wide <= WIDEST:
+        yield f"the picture {alt!r} is {wide} pixels wide"
+    if n_colours < COLOURS_AT_LEAST:
         yield f"the picture {alt!r} is blank"
 
 
+@functools.cache  # both templates show the same pictures
+def width_and_colours(png):
+    """How wide a picture is, in pixels, and how many colours it has, each packed into one whole number."""
+    pixels = np.atleast_3d(matplotlib.image.imread(io.BytesIO(base64.b64decode(png))))
+    levels = np.round(255 * pixels).astype(np.int64)
+    return pixels.shape[1], len(np.unique(levels @ 256 ** np.arange(pixels.shape[-1])))
+
+
 def faults_of_numbers(notebook):
-    """The numbers of a widget stand below its picture; those of a plain picture are in it, and its description gives some."""
+    """The numbers of a widget stand below its picture; those of a plain picture are in it, and its
+    description gives some.
+    """
     for number, cell in cells_that_show_a_widget(notebook):
         if len(notes(cell)) != 1:
-            yield f"cell {number} shows a widget and has {len(notes(cell))} notes for those who have no kernel"
+            yield (
+                f"cell {number} shows a widget and has {len(notes(cell))} notes for those who have no kernel"
+            )
     for number, cell in cells(notebook, "code"):
         texts = [
             joined(output["data"]["text/plain"])
@@ -141,7 +158,10 @@ def faults_of_numbers(notebook):
         ]
         noted = notes(cell) and notes(cell)[0].select_one("details pre")
         if noted and [noted.get_text()] != texts:
-            yield f"the note of cell {number} says other numbers than the text that is compared: {noted.get_text()[:100]!r}"
+            yield (
+                f"the note of cell {number} says other numbers than the text that is compared:"
+                f" {noted.get_text()[:100]!r}"
+            )
         for (_, output), words in zip(
             pictures({"cells": [cell]}), [note.select_one("details p") for note in notes(cell)]
         ):
@@ -153,10 +173,13 @@ def faults_of_numbers(notebook):
                 and re.search(NUMBERS, text)
                 and not re.search(r"\d", output["metadata"]["image/png"]["alt"])
             ):
-                yield f"the picture of cell {number} gives numbers, and its description none: {output['metadata']['image/png']['alt']!r}"
+                yield (
+                    f"the picture of cell {number} gives numbers, and its description none:"
+                    f" {output['metadata']['image/png']['alt']!r}"
+                )
 
 
-# ---- as a web page ---------------------------------------------------------------------------------------------------
+# ---- as a web page -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
@@ -164,8 +187,17 @@ def faults_of_numbers(notebook):
 def test_a_notebook_reads_as_a_web_page(path, template):
     notebook = read(path)
     assert pictures(notebook) or path.parent.name == "solutions"
-    faults = list(faults_of_page(as_page(notebook, template), notebook, template))
+    faults = list(faults_of_page(as_page(notebook, template), notebook))
     assert not faults, "\n".join(faults)
+
+
+def test_the_command_line_of_nbconvert_keeps_the_descriptions_too(tmp_path):
+    path = next(path for path in notebook_files() if path.stem.startswith("04"))
+    command = [sys.executable, "-m", "nbconvert", "--to", "html", "--output-dir", str(tmp_path), str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+    page = (tmp_path / f"{path.stem}.html").read_text(encoding="utf-8")
+    assert page.count('<img alt="') == len(pictures(read(path))) > 0
+    assert NO_DESCRIPTION not in page
 
 
 @pytest.mark.parametrize("path", notebook_files(), ids=lambda path: path.stem)
@@ -188,7 +220,10 @@ def small_notebook():
     note = nbformat.v4.new_output(
         "display_data",
         {
-            "text/html": "<div class=tm-note><details><summary>In words and numbers</summary><p>two bars, 0.88 and 0.12</p><pre>weights 0.88 0.12</pre></details></div>"
+            "text/html": (
+                "<div class=tm-note><details><summary>In words and numbers</summary><p>two bars, 0.88 and"
+                " 0.12</p><pre>weights 0.88 0.12</pre></details></div>"
+            )
         },
     )
     return nbformat.v4.new_notebook(
@@ -209,7 +244,13 @@ def wide(notebook):
 
 
 def as_svg(notebook):
-    notebook["cells"][0]["outputs"][0]["data"]["image/svg+xml"] = "<svg></svg>"
+    data = notebook["cells"][0]["outputs"][0]["data"]
+    data["image/svg+xml"] = "<svg></svg>"
+    del data["image/png"]
+
+
+def not_described(notebook):
+    del notebook["cells"][0]["outputs"][0]["metadata"]["image/png"]["alt"]
 
 
 def empty(notebook):
@@ -240,13 +281,13 @@ def dead(notebook):
 
 @pytest.mark.parametrize("template", TEMPLATES)
 @pytest.mark.parametrize(
-    "spoil", [blank, wide, as_svg, empty, with_state, dead], ids=lambda spoil: spoil.__name__
+    "spoil", [blank, wide, as_svg, not_described, empty, with_state, dead], ids=lambda spoil: spoil.__name__
 )
 def test_a_spoilt_page_is_noticed(spoil, template):
     notebook = small_notebook()
-    assert list(faults_of_page(as_page(notebook, template), notebook, template)) == []
+    assert list(faults_of_page(as_page(notebook, template), notebook)) == []
     spoil(notebook)
-    assert list(faults_of_page(as_page(notebook, template), notebook, template))
+    assert list(faults_of_page(as_page(notebook, template), notebook))
 
 
 def no_note(cell):
@@ -278,11 +319,16 @@ def test_missing_numbers_are_noticed(spoil):
     assert list(faults_of_numbers(notebook))
 
 
-# ---- in a browser ----------------------------------------------------------------------------------------------------
+# ---- in a browser ------------------------------------------------------------------------------------------
 
 LEARNER = {
-    "explorer": "from helpers.explorers import HeadExplorer\nprint('before')\nHeadExplorer(('the', 'cat', 'ran'))",
-    "choice": "from helpers.questions.predictions import Prediction\nPrediction('90 choice', 'Which of the two?', ['this one', 'that one'])",
+    "explorer": (
+        "from helpers.explorers import HeadExplorer\nprint('before')\nHeadExplorer(('the', 'cat', 'ran'))"
+    ),
+    "choice": (
+        "from helpers.questions.predictions import Prediction\nPrediction('90 choice', 'Which of the two?',"
+        " ['this one', 'that one'])"
+    ),
     "number": "Prediction('90 number', 'How many of them?')",
 }
 QUESTIONS = (
@@ -294,38 +340,21 @@ CONVERSATIONS = re.compile(r"/api/(sessions|kernels)")
 
 
 @pytest.fixture(scope="module")
-def browser():
-    if missing := what_is_missing():
-        pytest.skip(f"no browser test was run: {missing}")
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def lab(browser, tmp_path_factory):
-    """A server whose only notebook a learner has opened, run, answered, saved and closed."""
-    room = tmp_path_factory.mktemp("learner")
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(text, id=name) for name, text in LEARNER.items()]
-    )
-    notebook.metadata.kernelspec = {
-        "name": "python3",
-        "display_name": "Python 3 (ipykernel)",
-        "language": "python",
-    }
-    nbformat.write(notebook, room / "own.ipynb")
-    with jupyterlab(room) as server:
-        with Notebook(browser, server, "own.ipynb") as opened:
-            opened.run_all()
-            live = {
-                "text": visible_text(opened.show(".tm-live").page),
-                "errors": opened.error_outputs() + opened.console_errors,
-                "pictures": opened.page.locator(TWIN).count(),
-                "visible": opened.page.locator(f"{TWIN}:visible").count(),
-                "enter": type_and_enter(opened),
-            }
-            opened.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
-        yield server, room / "own.ipynb", live
+def learner(lab, lab_folder, notebook_of):
+    """A server with a notebook that a learner has opened, run, answered, saved and closed."""
+    server, browser = lab
+    name = notebook_of("own", LEARNER.values())
+    with Notebook(browser, server, name) as opened:
+        opened.run_all()
+        live = {
+            "text": visible_text(opened.show(".tm-live").page),
+            "errors": opened.error_outputs() + opened.console_errors,
+            "pictures": opened.page.locator(TWIN).count(),
+            "visible": opened.page.locator(f"{TWIN}:visible").count(),
+            "enter": type_and_enter(opened),
+        }
+        opened.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+    return server, lab_folder / name, live
 
 
 def type_and_enter(opened):
@@ -354,22 +383,22 @@ def open_again(browser, server, path, kernel):
     return page
 
 
-def test_while_the_kernel_runs_each_widget_is_live_and_its_fallback_hidden(lab):
-    _, _, live = lab
+def test_while_the_kernel_runs_each_widget_is_live_and_its_fallback_hidden(learner):
+    _, _, live = learner
     assert live["errors"] == []
     assert (live["pictures"], live["visible"]) == (1, 0)
     assert "In words and numbers" not in live["text"] and "Run the cell" not in live["text"]
     assert all(live["text"].count(question) == 1 for question in QUESTIONS)
 
 
-def test_enter_records_the_number_that_was_typed(lab):
-    _, _, live = lab
+def test_enter_records_the_number_that_was_typed(learner):
+    _, _, live = learner
     assert "Recorded: 12.5. Run the next cells to compare." in live["enter"]
 
 
 @pytest.mark.parametrize("kernel", [False, True], ids=["no kernel", "new kernel"])
-def test_a_notebook_opened_again_shows_picture_numbers_and_questions(lab, browser, kernel):
-    server, path, _ = lab
+def test_a_notebook_opened_again_shows_picture_numbers_and_questions(learner, browser, kernel):
+    server, path, _ = learner
     kinds = [list(output["data"]) for _, output in displayed(read(path))]
     assert [WIDGET_VIEW] in kinds, "the notebook was not saved with its live views"
     page = open_again(browser, server, path.name, kernel)
@@ -392,13 +421,13 @@ def test_a_notebook_opened_again_shows_picture_numbers_and_questions(lab, browse
             "click"
         )  # without a kernel a dialog lies over the page
         said = visible_text(page)
-        assert "1,048,576 parameters" in said and "cat looks most at the (1.00)" in said
+        assert "1,048,576 parameters" in said and "cat attends most to the (1.00)" in said
     finally:
         page.close()
 
 
-def test_a_notebook_that_is_not_trusted_shows_them_too(lab, browser):
-    server, path, _ = lab
+def test_a_notebook_that_is_not_trusted_shows_them_too(learner, browser):
+    server, path, _ = learner
     notebook = read(path)
     notebook["metadata"]["from"] = "someone else"  # so that its signature is not known here
     path.with_name("sent.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
@@ -416,12 +445,10 @@ def test_a_notebook_that_is_not_trusted_shows_them_too(lab, browser):
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_a_saved_notebook_reads_as_a_web_page(lab, template):
-    notebook = read(lab[1])
+def test_a_saved_notebook_reads_as_a_web_page(learner, template):
+    notebook = read(learner[1])
     assert (
-        list(faults_of_page(as_page(notebook, template), notebook, template))
-        + list(faults_of_numbers(notebook))
-        == []
+        list(faults_of_page(as_page(notebook, template), notebook)) + list(faults_of_numbers(notebook)) == []
     )
 
 
@@ -440,7 +467,7 @@ def test_a_web_page_shows_its_pictures_without_a_network(browser, tmp_path):
             assert (
                 image.is_visible() and image.evaluate("image => image.complete && image.naturalWidth") > 100
             )
-        page.locator("details summary").last.click()
-        assert page.locator("details pre").last.is_visible()
+        page.locator(".tm-note details summary").last.click()
+        assert page.locator(".tm-note details pre").last.is_visible()
     finally:
         page.close()

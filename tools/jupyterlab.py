@@ -1,9 +1,10 @@
 """A real JupyterLab, or Voilà, in a real browser, for tests that do what a learner does.
 
-    with jupyterlab() as server, chromium() as browser, Notebook(browser, server, "notebooks/04_eight_heads.ipynb") as notebook:
-        notebook.run_all()
-        slider = notebook.slider("heads")
-        slider.press("End")
+    with jupyterlab() as server, chromium() as browser:
+        with Notebook(browser, server, "notebooks/04_eight_heads.ipynb") as notebook:
+            notebook.run_all()
+            slider = notebook.slider("heads")
+            slider.press("End")
 
 Nothing of the person who runs it is used or changed: the server has folders of
 its own and saves no notebook. Server, kernels and browser end with the block.
@@ -32,6 +33,10 @@ import psutil
 from tools.notebooks import ROOT, with_own_environment
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PROGRAMS = (  # where macOS and Windows keep theirs
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    r"C:\Program Files\Google\Chrome\Application\chrome.exe",
+)
 FLAGS = [
     "--disable-gpu",
     "--disable-quic",
@@ -55,12 +60,13 @@ SECOND = 1000  # Playwright counts in milliseconds
 # The toolbar says idle for about a second before there is a kernel: its name has to be there too.
 IDLE = """() => {
   const name = document.querySelector('.jp-NotebookPanel-toolbar .jp-KernelName')?.textContent.trim();
-  const status = document.querySelector('.jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator')?.dataset.status;
+  const light = document.querySelector('.jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator');
+  const status = light?.dataset.status;
   return name && name !== 'No Kernel' && status === 'idle';
 }"""
 SLIDERS = ".widget-inline-hbox:has(.noUi-handle)"  # numbers and lists of values alike
-WIDGETS = (
-    ".jp-OutputArea-output:has(.jupyter-widgets)"  # an explorer, or a prediction, with its views and controls
+WIDGETS = (  # an explorer, or a prediction, with its views and controls
+    ".jp-OutputArea-output:has(.jupyter-widgets)"
 )
 CELLS = "window.jupyterapp.shell.currentWidget.content.model.toJSON().cells"
 RUN_ALL = """() => {
@@ -74,7 +80,8 @@ RUN_CELL = """async place => {
   await window.jupyterapp.commands.execute('notebook:run-cell');
 }"""
 ASK = """async code => {
-  const future = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.requestExecute({ code, store_history: false });
+  const { kernel } = window.jupyterapp.shell.currentWidget.sessionContext.session;
+  const future = kernel.requestExecute({ code, store_history: false });
   let said = '';
   future.onIOPub = ({ content }) => { said += content.text ?? content.evalue ?? ''; };
   await future.done;
@@ -94,16 +101,21 @@ def what_is_missing() -> str | None:
         from playwright.sync_api import sync_playwright
     except ImportError:
         return "The package playwright is not installed."
-    if browser_on_path():
+    if browser_found():
         return None
     with sync_playwright() as playwright:
         if Path(playwright.chromium.executable_path).exists():
             return None
-    return f"There is no browser: none of {', '.join(BROWSERS)} is on the PATH, and playwright has none of its own (playwright install chromium)."
+    return (
+        f"There is no browser: none of {', '.join(BROWSERS)} is on the PATH, and playwright has none of its"
+        " own (playwright install chromium)."
+    )
 
 
-def browser_on_path() -> str | None:
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
+def browser_found() -> str | None:
+    return next(filter(None, map(shutil.which, BROWSERS)), None) or next(
+        (place for place in PROGRAMS if Path(place).is_file()), None
+    )
 
 
 @contextmanager
@@ -139,7 +151,7 @@ def voila(notebook: Path):
 
 @contextmanager
 def _serving(program: str, options: list[str], root: Path, port: int, token: str, answers: str):
-    """A server with folders of its own, from the moment it answers. {room} in an option stands for those folders."""
+    """A server with its own folders, from when it answers. {room} in an option stands for those folders."""
     room = Path(tempfile.mkdtemp(prefix="thinking-machines-lab-"))
     environment = {
         key: value
@@ -219,7 +231,7 @@ def chromium(**options):
     try:
         with sync_playwright() as playwright:
             context = playwright.chromium.launch_persistent_context(
-                profile, executable_path=browser_on_path(), headless=True, args=flags, **options
+                profile, executable_path=browser_found(), headless=True, args=flags, **options
             )
             try:
                 yield context
@@ -258,7 +270,7 @@ class WidgetPage:
         return found
 
     def slider(self, label: str, within: str = "") -> Slider:
-        """The slider with exactly this label, in the first element that fits the selector `within` if one is given."""
+        """The slider with exactly this label, in the first element that fits the selector `within`."""
         return Slider(self, self.show(f'{within} {SLIDERS}:has(> .widget-label:text-is("{label}"))'.strip()))
 
     def sliders(self) -> list[tuple[int, str]]:
@@ -284,7 +296,8 @@ class VoilaPage(WidgetPage):
         self.server = server
 
     def __enter__(self):
-        # Voilà asks the network for MathJax: the tests do without, so that they say the same with and without a network.
+        # Voilà asks the network for MathJax: the tests do without, so that they say the same with and without
+        # a network.
         self.page.route(
             lambda url: not url.startswith((self.server.url, "data:", "blob:")),
             lambda route: route.fulfill(body=""),
@@ -325,7 +338,7 @@ class Notebook(WidgetPage):
         self.page.wait_for_function(IDLE, timeout=seconds * SECOND, polling=50)
 
     def run_all(self, seconds: float = 300) -> None:
-        """Run every cell, and wait until each has its number and the kernel is idle. A cell that fails has a number too."""
+        """Run every cell; wait until each has its number, as a failed one has too, and the kernel is idle."""
         self.page.evaluate("window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
         self.page.evaluate(RUN_ALL)
         self.page.wait_for_function("window.runOfAllCells === 'done'", timeout=seconds * SECOND, polling=100)
@@ -387,7 +400,8 @@ class Notebook(WidgetPage):
             if self.page.locator(selector).count():
                 return
             before = pane.evaluate(
-                "pane => { const before = pane.scrollTop; pane.scrollBy(0, pane.clientHeight / 2); return before; }"
+                "pane => { const before = pane.scrollTop; pane.scrollBy(0, pane.clientHeight / 2);"
+                " return before; }"
             )
             self.page.wait_for_timeout(100)
             if pane.evaluate("pane => pane.scrollTop") <= before:
@@ -412,7 +426,7 @@ class Slider:
         return self.value()
 
     def drag(self, *parts: float, steps: int = 8) -> str:
-        """Drag the handle with the mouse to parts of the track, 0 to 1, one after the other, and return the new value."""
+        """Drag the handle with the mouse to parts of the track, 0 to 1, in turn, and return the new value."""
         self.handle.scroll_into_view_if_needed()
         start, track, mouse = self.handle.bounding_box(), self.track.bounding_box(), self.notebook.page.mouse
         mouse.move(start["x"] + start["width"] / 2, start["y"] + start["height"] / 2)
@@ -445,7 +459,9 @@ def description(element) -> str:
 
 
 def wait_for_description(element, condition, seconds: float = 30) -> str:
-    """Wait until the description satisfies a condition. It follows the values, and is there before the pixels are looked at."""
+    """Wait until the description satisfies a condition. It follows the values, and is there before the pixels
+    are looked at.
+    """
     end = time.monotonic() + seconds
     while not condition(said := description(element)):
         if time.monotonic() > end:
@@ -457,9 +473,19 @@ def wait_for_description(element, condition, seconds: float = 30) -> str:
     return said
 
 
+def says(words: str):
+    """The condition that a description holds these words."""
+    return lambda said: words in said
+
+
+def begins_with(words: str):
+    return lambda said: said.startswith(words)
+
+
 PICTURES = "canvas, img, svg, .widget-html-content"
 LOOKS = """elements => elements.map(element =>
-  element.tagName === 'CANVAS' ? element.toDataURL() : element.tagName === 'IMG' ? element.src : element.outerHTML).join('\\n')"""
+  element.tagName === 'CANVAS' ? element.toDataURL()
+    : element.tagName === 'IMG' ? element.src : element.outerHTML).join('\\n')"""
 
 
 def looks(box) -> str:
@@ -477,7 +503,7 @@ def settled(look, seconds: float = 20) -> str:
 
 
 def wait_until_different(look, before: str, seconds: float = 20) -> str:
-    """Look again until what is seen differs from before; returns what is seen then, or before if nothing changes."""
+    """Look again until what is seen differs from before; return that, or before if nothing changes."""
     end = time.monotonic() + seconds
     while (now := look()) == before and time.monotonic() < end:
         time.sleep(0.05)
@@ -485,20 +511,25 @@ def wait_until_different(look, before: str, seconds: float = 20) -> str:
 
 
 TOO_WIDE = """() => {
-  const name = element => `${element.tagName.toLowerCase()}.${element.className}: ${element.textContent.trim().slice(0, 60)}`;
+  const name = element =>
+    `${element.tagName.toLowerCase()}.${element.className}: ${element.textContent.trim().slice(0, 60)}`;
   const wide = element => element.scrollWidth > element.clientWidth + 1;
   const said = [];
   if (wide(document.documentElement)) said.push('the whole page');
-  for (const element of document.querySelectorAll('.jp-OutputArea-output:has(.jupyter-widgets), .jp-OutputArea-output:has(.jupyter-widgets) .widget-box'))
+  const explorer = '.jp-OutputArea-output:has(.jupyter-widgets)';
+  for (const element of document.querySelectorAll(`${explorer}, ${explorer} .widget-box`))
     if (element.checkVisibility() && wide(element)) said.push('wider than its place: ' + name(element));
-  for (const element of document.querySelectorAll('.jupyter-widgets :is(.widget-label, .widget-readout), button.jupyter-widgets'))
+  const texts = '.jupyter-widgets :is(.widget-label, .widget-readout), button.jupyter-widgets';
+  for (const element of document.querySelectorAll(texts))
     if (element.checkVisibility() && element.clientWidth && wide(element)) said.push('cut: ' + name(element));
   return said;
 }"""
 
 
 def too_wide(page) -> list[str]:
-    """What does not fit: the page, an explorer or a box in one that has to be scrolled sideways, a label or a button that is cut."""
+    """What does not fit: the page, an explorer or a box in one that has to be scrolled sideways, a label or a
+    button that is cut.
+    """
     return page.evaluate(TOO_WIDE)
 
 
@@ -506,13 +537,16 @@ AXE = """async boxes => {
   const said = [];
   for (const box of boxes)
     for (const { impact, id, nodes } of (await axe.run(box, { resultTypes: ['violations'] })).violations)
-      if (['serious', 'critical'].includes(impact)) said.push(...nodes.map(node => `${id} (${impact}): ${node.html.slice(0, 200)}`));
+      if (['serious', 'critical'].includes(impact))
+        said.push(...nodes.map(node => `${id} (${impact}): ${node.html.slice(0, 200)}`));
   return said;
 }"""
 
 
 def barriers(boxes) -> list[str]:
-    """What axe-core finds in these elements that is serious or critical for someone who cannot see or cannot use a mouse."""
+    """What axe-core finds in these elements that is serious or critical for someone who cannot see or cannot
+    use a mouse.
+    """
     import axe_playwright_python
 
     boxes.page.evaluate(

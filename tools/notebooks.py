@@ -9,6 +9,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "notebooks"
 
+# The first code cell of every notebook: it has to speak where helpers is missing.
+KERNEL_CHECK_ID = "kernel-check"
+KERNEL_CHECK = """\
+try:
+    from helpers import setup
+except ImportError:
+    import sys
+
+    raise ImportError(
+        f"The course isn't installed in this notebook's kernel, {sys.executable}: start JupyterLab as the "
+        "README says, or choose the course's kernel under Kernel, Change Kernel."
+    ) from None
+setup.check()"""
+
 
 def notebook_files(folder: Path = FOLDER) -> list[Path]:
     """Every notebook below a folder, in reading order, without the editor's checkpoints."""
@@ -56,6 +70,7 @@ def own_environment(folder: Path) -> dict[str, str]:
         "THINKING_MACHINES_DATA": str(answers),
         "IPYTHONDIR": str(folder / "ipython"),
         "JUPYTER_PREFER_ENV_PATH": "1",
+        "OPENBLAS_NUM_THREADS": "1",  # on a busy machine its threads wait for each other for most of the time
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the debugger's warning about frozen modules
     }
 

@@ -6,7 +6,8 @@
 
 What differs from run to run without meaning is not stored: the state and the
 live views of widgets, timings, the version of Python. So a second run changes
-nothing. A notebook in which a cell fails is reported and left as it was.
+nothing. A notebook of the course gets the check of its kernel as its first code
+cell. A notebook in which a cell fails is reported and left as it was.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from tools.notebooks import ROOT, notebook_files, with_own_environment
+from tools.notebooks import FOLDER, KERNEL_CHECK, KERNEL_CHECK_ID, ROOT, notebook_files, with_own_environment
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
@@ -39,6 +40,8 @@ class NotebookFailed(Exception):
 def execute(path: Path) -> nbformat.NotebookNode:
     """The notebook with the outputs of a run on a fresh kernel, in the notebook's own folder."""
     notebook = nbformat.read(path, as_version=4)
+    if FOLDER in path.parents:
+        notebook = with_kernel_check(notebook)
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
@@ -58,6 +61,18 @@ def execute(path: Path) -> nbformat.NotebookNode:
             raise NotebookFailed(_where(notebook) + f" took more than {SECONDS_A_CELL} seconds") from None
         except DeadKernelError:
             raise NotebookFailed(_where(notebook) + " ended the kernel") from None
+    return notebook
+
+
+def with_kernel_check(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The same notebook with the course's check of the kernel as its first code cell."""
+    notebook = copy.deepcopy(notebook)
+    cells = [cell for cell in notebook.cells if cell.get("id") != KERNEL_CHECK_ID]
+    first = next((place for place, cell in enumerate(cells) if cell.cell_type == "code"), len(cells))
+    first = min(first, 1)  # right after the title
+    hidden = {"jupyter": {"source_hidden": True}}
+    check = nbformat.v4.new_code_cell(KERNEL_CHECK, id=KERNEL_CHECK_ID, metadata=hidden)
+    notebook.cells = [*cells[:first], check, *cells[first:]]
     return notebook
 
 
@@ -85,8 +100,9 @@ def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         }
     )
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        tags, folded = cell.metadata.get("tags"), cell.metadata.get("jupyter", {}).get("source_hidden")
+        kept = {"tags": tags} if tags else {}
+        cell.metadata = nbformat.from_dict(kept | ({"jupyter": {"source_hidden": True}} if folded else {}))
         if cell.cell_type == "code":
             cell.outputs = _together(cell.outputs)
             for output in cell.outputs:
@@ -100,7 +116,7 @@ def strip(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
 
 
 def _together(outputs):
-    """One stdout and one stderr a cell, each where its first part came: how a text is cut into parts varies."""
+    """One stdout and one stderr a cell, each where its first part came: how a text is cut varies."""
     kept, streams = [], {}
     for output in outputs:
         if output.output_type == "stream" and output.name in streams:
@@ -113,7 +129,7 @@ def _together(outputs):
 
 
 def without_pictures(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
-    """The same notebook with every picture left out: the bytes of a PNG depend on the machine that drew it."""
+    """The same notebook without its pictures: the bytes of a PNG depend on the machine that drew it."""
     notebook = copy.deepcopy(notebook)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
@@ -147,10 +163,15 @@ def refresh(path: Path, check: bool = False) -> tuple[bool, str]:
         return True, f"{name}: unchanged {seconds}"
     if check:
         old = nbformat.reads(old_text, as_version=4)
+        others = [
+            number
+            for number, (a, b) in enumerate(zip(without_pictures(old).cells, without_pictures(new).cells), 1)
+            if a != b
+        ]
         same = nbformat.writes(without_pictures(old)) == nbformat.writes(without_pictures(new))
-        return same, f"{name}: " + (
-            "only pictures would change" if same else "a refresh would change its text; run make refresh"
-        ) + f" {seconds}"
+        cells = f"cells {', '.join(map(str, others))}" if others else "its text"
+        said = "only pictures would change" if same else f"a refresh would change {cells}; run make refresh"
+        return same, f"{name}: {said} {seconds}"
     write(path, text)
     return True, f"{name}: written {seconds}"
 

@@ -71,7 +71,7 @@ RIGHT: dict[str, Callable] = {
 }
 
 MISTAKES: tuple[Mistake, ...] = (
-    # who asks, who answers
+    # queries, keys and values
     Mistake(
         "queries and keys swapped",
         {"roles": lambda q, k: (k, q)},
@@ -82,19 +82,19 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "queries from the context",
         {"sources": lambda x, context: (context, context, context)},
-        "The queries are made from the context. They come from x, which asks ({n_queries} words); only keys"
+        "The queries are made from the context. They come from x ({n_queries} words); only keys"
         " and values come from the context ({n_keys} words).",
     ),
     Mistake(
         "context not used",
         {"sources": lambda x, context: (x, x, x)},
-        "The context isn't used: keys and values should come from its {n_keys} words, and yours come from x.",
+        "The context is not used: keys and values should come from its {n_keys} words, and yours come"
+        " from x.",
     ),
     Mistake(
         "x and context swapped",
         {"sources": lambda x, context: (context, x, x)},
-        "x and context have been swapped: the output should have {n_queries} rows, one for each word of x,"
-        " which asks.",
+        "x and context are swapped: the output should have {n_queries} rows, one for each word of x.",
     ),
     Mistake(
         "values from x",
@@ -111,19 +111,19 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "values from W_K",
         {"matrices": lambda w_q, w_k, w_v: (w_q, w_k, w_k)},
-        "The values are made with W_K. What is compared (the keys) and what is passed on (the values) differ: use"
+        "The values are made with W_K. What is compared (keys) and what is passed on (values) differ: use"
         " W_V, which gives {d_v} numbers.",
         "yflyzhang/AnnotatedTransformer#1",
     ),
     Mistake(
         "W_Q and W_K swapped",
         {"matrices": lambda w_q, w_k, w_v: (w_k, w_q, w_v)},
-        "W_Q and W_K have been swapped: your queries are keys, and your keys are queries.",
+        "W_Q and W_K are swapped: your queries are keys, and your keys are queries.",
     ),
     Mistake(
         "no W_V",
         {"project values": lambda x, w: x},
-        "The values are the words themselves: W_V ({d_model} by {d_v}) isn't used.",
+        "The values are the words themselves: W_V ({d_model} by {d_v}) is not used.",
     ),
     Mistake(
         "matrix on the wrong side",
@@ -172,7 +172,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "split without transpose",
         {"split": lambda x, n_heads: x.reshape(n_heads, len(x), -1)},
-        "The split is a reshape alone. The shape ({n_heads}, {n}, {d_k}) is right, and the words aren't: the"
+        "The split is a reshape alone. The shape ({n_heads}, {n}, {d_k}) is right, and the words are not: the"
         " numbers are dealt out in the order in which they stand, so head 0 gets the front of x, not a piece"
         " of every word. Cut to ({n}, {n_heads}, {d_k}) first, then swap the first two axes.",
         "harvardnlp/annotated-transformer#118",
@@ -215,14 +215,14 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "keys not transposed",
         {"compare": lambda q, k: q @ k},
-        "The keys aren't transposed in their last two axes. Every query is compared with every key: q @"
+        "The keys are not transposed in their last two axes. Every query is compared with every key: q @"
         " k.swapaxes(-1, -2), which is q @ k.T where there are no heads. That makes {n_queries} by {n_keys}"
         " scores.",
     ),
     Mistake(
         "no scaling",
         {"scale": lambda scores, sizes: scores},
-        "The scores aren't scaled. Here d_k is {d_k}, so each score should be divided by √{d_k} ="
+        "The scores are not scaled. Here d_k is {d_k}, so each score should be divided by √{d_k} ="
         " {root_d_k:.2f}.",
         "huggingface/blog#2893",
     ),
@@ -253,14 +253,14 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "always divided by 8",
         {"scale": lambda scores, sizes: scores / 8},
-        "The scores are divided by 8, whatever the size. 8 is the square root of 64; here d_k is {d_k}, and its root"
-        " is {root_d_k:.2f}.",
+        "The scores are divided by 8, whatever the size. 8 is the square root of 64; here d_k is {d_k}, and"
+        " its square root is {root_d_k:.2f}.",
     ),
     Mistake(
-        "divided by the square root of all columns",
+        "divided by the root of all columns",
         {"scale": lambda scores, sizes: scores / math.sqrt(sizes["columns"])},
-        "The scores are divided by the square root of all {n_heads} · {d_k} columns. A head's score is a sum of d_k"
-        " = {d_k} products, so the divisor is √{d_k}.",
+        "The scores are divided by the square root of all {n_heads} · {d_k} columns. A head's score is a sum"
+        " of d_k = {d_k} products, so the divisor is √{d_k}.",
     ),
     Mistake(
         "multiplied by √d_k",
@@ -277,8 +277,8 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "divided by √n_keys",
         {"scale": lambda scores, sizes: scores / math.sqrt(sizes["n_keys"])},
-        "The scores are divided by the square root of the number of keys, √{n_keys}. What counts is the length of a"
-        " key, d_k = {d_k}.",
+        "The scores are divided by the square root of the number of keys, √{n_keys}. What counts is the"
+        " length of a key, d_k = {d_k}.",
     ),
     Mistake(
         "divided by √d_v",
@@ -302,7 +302,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "mask not used",
         {"hide": lambda scores, mask: scores},
-        "The mask has no effect: hidden keys get as much weight as without it. Either it isn't used, or what"
+        "The mask has no effect: hidden keys get as much weight as without it. Either it is not used, or what"
         " is added to their scores is far too small (1e-9 is nearly 0; −1e9 was meant).",
         "awslabs/gluonts#1401",
     ),
@@ -323,7 +323,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "mask after softmax",
         {"hide": lambda scores, mask: scores, "hide late": lambda weights, mask: weights * mask},
-        "The mask comes after softmax. The hidden weights are 0, but the others were divided up before: the"
+        "The mask comes after softmax. The hidden weights are 0, but the others were shared out before: the"
         " rows no longer sum to 1.",
         "huggingface/transformers#12109",
     ),
@@ -407,12 +407,12 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "no division by the sum",
         {"normalise": lambda raised, axis: raised},
-        "The numbers aren't divided by the sum of their row: your rows don't sum to 1.",
+        "The numbers are not divided by the sum of their row: your rows do not sum to 1.",
     ),
     Mistake(
         "maximum not subtracted",
         {"largest": lambda scores, axis: 0.0},
-        "The row's maximum isn't subtracted. With small scores that does no harm; with {largest:.0f},"
+        "The row's maximum is not subtracted. With small scores that does no harm; with {largest:.0f},"
         " e^{largest:.0f} is infinite, and infinity divided by infinity is nan.",
     ),
     Mistake(
@@ -424,7 +424,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "softmax left out",
         {"softmax": lambda scores, steps: scores},
-        "There is no softmax: the scores themselves are used as weights, and a row doesn't sum to 1.",
+        "There is no softmax: the scores themselves are used as weights, and a row does not sum to 1.",
     ),
     Mistake(
         "scaled after softmax",
@@ -528,7 +528,7 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "W_O not cut",
         {"rows": lambda w_o, n_heads: w_o},
-        "W_O isn't cut. It holds the rows of all heads: cut it to ({n_heads}, {d_v}, {d_model}) first.",
+        "W_O is not cut. It holds the rows of all heads: cut it to ({n_heads}, {d_v}, {d_model}) first.",
     ),
     Mistake(
         "every n_heads-th row of W_O",
@@ -536,9 +536,9 @@ MISTAKES: tuple[Mistake, ...] = (
         "Each head gets one row of W_O in {n_heads}. A head owns {d_v} rows side by side.",
     ),
     Mistake(
-        "contributions already added",
+        "writes already added",
         {"return writes": lambda writes: writes.sum(axis=0)},
-        "The heads' contributions are already added up. Keep them apart: one table of ({n}, {d_model}) for each of"
+        "The heads' writes are already added up. Keep them apart: one table of ({n}, {d_model}) for each of"
         " the {n_heads} heads.",
     ),
 )

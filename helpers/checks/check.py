@@ -1,21 +1,24 @@
-"""The check that stands under an exercise: it says what came out, keeps the answer, and gives hints when asked."""
+"""The check that stands under an exercise: it says what came out, keeps the answer, and gives hints when
+asked."""
 
 from __future__ import annotations
 
 import html
 import inspect
-import textwrap
 from collections.abc import Callable
 
 import ipywidgets as widgets
 
 from helpers.checks.exercises import EXERCISES, Exercise
 from helpers.checks.judge import Verdict, judge
+from helpers.checks.source import source_of
 from helpers.questions import answers_file
+from helpers.questions.answers_file import answers_to
+from helpers.widgets.accessible_controls import AccessibleControls
 from helpers.widgets.static_fallback import note, show_with_fallback
 from helpers.widgets.verdict import paragraph
 
-__all__ = ["Check", "Checked", "Text", "answers_to"]
+__all__ = ["Check", "Checked", "Text"]
 
 LONGEST = 20_000  # characters of an answer that are kept
 
@@ -30,10 +33,13 @@ class Check:
 
     def __init__(self, name: str):
         self.exercise: Exercise = EXERCISES[name]
-        self.__doc__ = f"Check your answer to the exercise {name}: {self.exercise.returns}. Hints: .hint(), .hint(2); then .solution(); .last() shows your last answer."
+        self.__doc__ = (
+            f"Check your answer to the exercise {name}: {self.exercise.returns}. Hints: .hint(), .hint(2);"
+            " then .solution(); .last() shows your last answer."
+        )
 
     def __call__(self, answer: Callable) -> Checked:
-        verdict = judge(self.exercise, answer)
+        verdict, code = judge(self.exercise, answer), source_of(answer)[:LONGEST]
         problem = ""
         if verdict.kind != "open":
             problem = answers_file.keep(
@@ -42,10 +48,10 @@ class Check:
                     "exercise": self.exercise.name,
                     "kind": verdict.kind,
                     "mistake": verdict.mistake,
-                    "code": _code(answer),
+                    "code": code,
                 },
             )
-        return Checked(self, verdict, problem)
+        return Checked(self, verdict, problem, code)
 
     def hint(self, step: int = 1) -> Text:
         """The first hint, or the second."""
@@ -59,7 +65,7 @@ class Check:
 
     def last(self) -> Text:
         """The answer that was checked last, also after a restart."""
-        answers = [entry["code"] for entry in answers_to(self.exercise.name) if entry.get("code")]
+        answers = [answer.code for answer in answers_to(self.exercise.name) if answer.code]
         return Text(answers[-1] if answers else "No answer has been checked yet.")
 
 
@@ -73,16 +79,22 @@ class Text(str):
 class Checked(widgets.VBox):
     """What a check says, with buttons for hints, the solution and the last answer."""
 
-    def __init__(self, check: Check, verdict: Verdict, problem: str = ""):
+    def __init__(self, check: Check, verdict: Verdict, problem: str = "", code: str = ""):
         self.check, self.verdict = check, verdict
-        text = verdict.text if verdict.kind != "open" else f"{verdict.text}{_tried_before(check)}"
+        texts = {
+            "open": f"{verdict.text}{_tried_before(check)}",
+            "right": f"{verdict.text} {check.exercise.lesson}",
+        }
+        text = texts.get(verdict.kind, verdict.text).strip()
         self.said = " ".join(filter(None, [f"{check.exercise.name}: {text}", problem]))
         shown = widgets.HTML(paragraph(self.said, verdict.kind))
         shown.add_class("tm-verdict")
-        self.more = widgets.HTML()
+        self.more = widgets.HTML(
+            _side_by_side(code, str(check.solution())) if verdict.kind == "right" else ""
+        )
         self.buttons = {
-            name: widgets.Button(description=name)
-            for name in ("Hint", "Second hint", "Solution", "My last answer")
+            name: widgets.Button(description=name, layout=widgets.Layout(width="auto"))
+            for name in ("Show a hint", "Show the second hint", "Show the solution", "Show my last answer")
         }
         for button, show in zip(
             self.buttons.values(), (check.hint, lambda: check.hint(2), check.solution, check.last)
@@ -93,6 +105,7 @@ class Checked(widgets.VBox):
                 shown,
                 widgets.HBox(list(self.buttons.values()), layout=widgets.Layout(flex_flow="row wrap")),
                 self.more,
+                AccessibleControls(),
             ]
         )
 
@@ -127,21 +140,23 @@ class Checked(widgets.VBox):
         )
 
 
-def answers_to(name: str) -> list[dict]:
-    """Every answer to an exercise that was checked, the first one first."""
-    return [entry for entry in answers_file.kept("answers") if entry.get("exercise") == name]
+def _side_by_side(own: str, course: str) -> str:
+    """The learner's lines beside the course's: there is more than one right answer."""
+    parts = (("Your version", own), ("The course's version", course))
+    shown = "".join(
+        f"<div style='flex: 1 1 320px'><b>{title}</b><pre style='font-family: monospace; white-space:"
+        f" pre-wrap'>{html.escape(code.strip())}</pre></div>"
+        for title, code in parts
+        if code.strip()
+    )
+    return f"<div style='display: flex; flex-wrap: wrap; gap: 24px'>{shown}</div>"
 
 
 def _tried_before(check):
-    kinds = [entry.get("kind") for entry in answers_to(check.exercise.name)]
+    kinds = [answer.kind for answer in answers_to(check.exercise.name)]
     if not kinds:
         return ""
-    return f" You have {'solved this one' if 'right' in kinds else 'tried this one'} before: check_{check.exercise.name}.last() shows your last answer."
-
-
-def _code(answer):
-    """The text of a function, or nothing where Python does not know it."""
-    try:
-        return textwrap.dedent(inspect.getsource(answer))[:LONGEST]
-    except (OSError, TypeError):
-        return ""
+    return (
+        f" You have {'solved this one' if 'right' in kinds else 'tried this one'} before:"
+        f" check_{check.exercise.name}.last() shows your last answer."
+    )

@@ -1,11 +1,10 @@
-"""A program in pieces: put the right lines into order, and leave the wrong ones out.
+"""A program in pieces: put the right lines in order, and leave the wrong ones out.
 
 What the learner puts together is run, and judged like any other answer.
 """
 
 from __future__ import annotations
 
-import html
 import linecache
 import string
 
@@ -13,15 +12,20 @@ import ipywidgets as widgets
 import numpy as np
 
 from helpers.attention import softmax
-from helpers.checks.check import answers_to
 from helpers.checks.exercises import EXERCISES
 from helpers.checks.judge import Verdict, judge
 from helpers.questions import answers_file
+from helpers.questions.answers_file import answers_to
 from helpers.widgets.accessible_controls import AccessibleControls
+from helpers.widgets.markup import bold, escaped, paragraph
 from helpers.widgets.static_fallback import note, show_with_fallback
-from helpers.widgets.verdict import paragraph
+from helpers.widgets.verdict import paragraph as framed
 
 __all__ = ["Parsons", "multi_head_puzzle"]
+
+
+HIDDEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); padding: 0"
+STYLE = f".tm-code select {{ font-family: monospace; font-size: 13px }} .tm-code > label {{ {HIDDEN} }}"
 
 
 class Parsons(widgets.VBox):
@@ -37,11 +41,12 @@ class Parsons(widgets.VBox):
     def __init__(self, name: str, solves: str, head: str, lines: list[str], answer: str):
         self.name, self.solves, self.head, self.answer = name, EXERCISES[solves], head, answer
         self.lines = dict(zip(string.ascii_uppercase, lines))
-        earlier = [entry["code"] for entry in answers_to(name)]
-        self.order: list[str] = [letter for letter in (earlier or [""])[-1] if letter in self.lines]
+        earlier = [answer.code for answer in answers_to(name) if answer.code]
+        last = dict.fromkeys(earlier[-1]) if earlier else {}  # each letter once, whatever the file holds
+        self.order: list[str] = [letter for letter in last if letter in self.lines]
+        self.problem = ""
         self.verdict = Verdict(
-            "open",
-            "Nothing is checked yet." if not self.order else "These are the lines that you checked last.",
+            "open", "These are the lines you checked last." if self.order else "Nothing is checked yet."
         )
         layout = widgets.Layout(width="auto", min_width="540px", flex="1 1 auto")
         self.offered = widgets.Select(
@@ -60,35 +65,28 @@ class Parsons(widgets.VBox):
         )
         for box in (self.offered, self.chosen):
             box.add_class("tm-code")
-        self.buttons = {
-            name: widgets.Button(description=name, layout=widgets.Layout(width="auto"))
-            for name in ("Add", "Take out", "Up", "Down", "Check", "Solution")
+        do = {
+            "Add": self._add,
+            "Remove": self._remove,
+            "Move up": lambda: self._move(-1),
+            "Move down": lambda: self._move(1),
+            "Check my answer": self.check,
+            "Show a solution": self._solve,
         }
-        for button, do in zip(
-            self.buttons.values(),
-            (
-                self._add,
-                self._take_out,
-                lambda: self._move(-1),
-                lambda: self._move(1),
-                self.check,
-                self._solve,
-            ),
-        ):
-            button.on_click(lambda _, do=do: do())
+        self.buttons = {name: widgets.Button(description=name) for name in do}
+        for name, button in self.buttons.items():
+            button.on_click(lambda _, name=name: do[name]())
         self.status = widgets.HTML()
-        style = widgets.HTML(
-            "<style>.tm-code select { font-family: monospace; font-size: 13px; } .tm-code > label { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); padding: 0; }</style>"
-        )
+        style = widgets.HTML(f"<style>{STYLE}</style>")
         super().__init__(
             [
                 style,
-                widgets.HTML("<b>Lines to choose from</b>"),
+                widgets.HTML(bold("Lines to choose from")),
                 self.offered,
                 self._row("Add"),
-                widgets.HTML(f"<b>Your program</b> <code>{html.escape(head)}</code>"),
+                widgets.HTML(f"{bold('Your program')} <code>{escaped(head)}</code>"),
                 self.chosen,
-                self._row("Take out", "Up", "Down", "Check", "Solution"),
+                self._row("Remove", "Move up", "Move down", "Check my answer", "Show a solution"),
                 self.status,
                 AccessibleControls(),
             ]
@@ -96,10 +94,11 @@ class Parsons(widgets.VBox):
         self._show()
 
     def _row(self, *names):
-        return widgets.HBox([self.buttons[name] for name in names])
+        buttons = [self.buttons[name] for name in names]
+        return widgets.HBox(buttons, layout=widgets.Layout(flex_flow="row wrap"))
 
     def arrange(self, letters: str) -> Parsons:
-        """Put these lines into the program, in this order, and check it: arrange("CAB")."""
+        """Put these lines in the program, in this order, and check it: arrange("CAB")."""
         letters = letters.replace(" ", "").upper()
         unknown = [letter for letter in letters if letter not in self.lines]
         if unknown or len(set(letters)) < len(letters):
@@ -111,19 +110,14 @@ class Parsons(widgets.VBox):
         return self
 
     def check(self) -> None:
-        """Run the program, and say what came out."""
+        """Run the program and say what came out."""
         self.verdict = (
             self._judge() if self.order else Verdict("open", "There are no lines in your program yet.")
         )
         if self.order:
-            answers_file.keep(
-                "answers",
-                {
-                    "exercise": self.name,
-                    "kind": self.verdict.kind,
-                    "mistake": self.verdict.mistake,
-                    "code": "".join(self.order),
-                },
+            said = {"kind": self.verdict.kind, "mistake": self.verdict.mistake}
+            self.problem = answers_file.keep(
+                "answers", {"exercise": self.name, **said, "code": "".join(self.order)}
             )
         self._show()
 
@@ -132,37 +126,34 @@ class Parsons(widgets.VBox):
 
     def _judge(self):
         file, space = "<your program>", {"np": np, "softmax": softmax}
-        linecache.cache[file] = (
-            0,
-            None,
-            [line + "\n" for line in self.program().splitlines()],
-            file,
-        )  # so that an error can show its line
+        lines = [line + "\n" for line in self.program().split("\n")]
+        linecache.cache[file] = (0, None, lines, file)  # so that an error can show its line
         exec(compile(self.program(), file, "exec"), space)  # the lines are the puzzle's own
         return judge(self.solves, space[self.head.removeprefix("def ").partition("(")[0]])
 
     def _add(self):
         if self.offered.value:
-            place = self.order.index(self.chosen.value) + 1 if self.chosen.value else len(self.order)
-            self.order.insert(place, self.offered.value)
-            self._show(self.order[place])
+            position = self.order.index(self.chosen.value) + 1 if self.chosen.value else len(self.order)
+            self.order.insert(position, self.offered.value)
+            self._show(self.order[position])
 
-    def _take_out(self):
+    def _remove(self):
         if self.chosen.value:
-            place = self.order.index(self.chosen.value)
+            position = self.order.index(self.chosen.value)
             self.order.remove(self.chosen.value)
-            self._show(self.order[min(place, len(self.order) - 1)] if self.order else None)
+            self._show(self.order[min(position, len(self.order) - 1)] if self.order else None)
 
     def _move(self, by):
         if self.chosen.value:
             letter = self.chosen.value
-            place = self.order.index(letter)
+            position = self.order.index(letter)
             self.order.remove(letter)
-            self.order.insert(min(max(place + by, 0), len(self.order)), letter)
+            self.order.insert(min(max(position + by, 0), len(self.order)), letter)
             self._show(letter)
 
     def _solve(self):
         self.order = list(self.answer)
+        self.verdict = Verdict("open", "This is one right order. There may be others.")
         self._show()
 
     def _show(self, at=None):
@@ -170,37 +161,28 @@ class Parsons(widgets.VBox):
         self.chosen.options = self._options(self.order)
         if self.order:
             self.chosen.value = at or self.order[-1]
-        self.status.value = paragraph(self.verdict.text, self.verdict.kind)
+        self.status.value = framed(self._said(), self.verdict.kind)
+
+    def _said(self):
+        return f"{self.verdict.text} {self.problem}".strip()
 
     def _options(self, letters):
         return [(f"{letter}  {self.lines[letter]}", letter) for letter in letters]
 
-    def _as_text(self):
+    def __repr__(self):
         lines = [
             "Lines to choose from:",
             *(f"  {letter}  {line}" for letter, line in self.lines.items() if letter not in self.order),
         ]
-        return "\n".join([*lines, "Your program:", self.program(), self.verdict.text])
-
-    def __repr__(self):
-        return self._as_text()
+        return "\n".join([*lines, "Your program:", self.program(), self._said()])
 
     def _ipython_display_(self):
-        text = self._as_text()
-        show_with_fallback(
-            self,
-            [
-                (
-                    {
-                        "text/plain": text,
-                        "text/html": note(
-                            f"<pre style='font-family: monospace; white-space: pre-wrap'>{html.escape(text)}</pre><p>Run the cell to put the lines into order.</p>"
-                        ),
-                    },
-                    {},
-                )
-            ],
+        text = repr(self)
+        markup = (
+            f"<pre style='font-family: monospace; white-space: pre-wrap'>{escaped(text)}</pre>"
+            + paragraph("Run the cell to put the lines in order.")
         )
+        show_with_fallback(self, [({"text/plain": text, "text/html": note(markup)}, {})])
 
 
 def multi_head_puzzle() -> Parsons:

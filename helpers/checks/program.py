@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 import copy
 import inspect
-import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from helpers.checks.run import Failure, Result, call, where
+from helpers.checks.source import source_of
 
 __all__ = ["Part", "Program"]
 
@@ -45,8 +45,7 @@ class Program:
 
     def __init__(self, function: Callable):
         code = function.__code__
-        lines, first = inspect.getsourcelines(function)
-        tree = ast.parse(textwrap.dedent("".join(lines)))
+        first, tree = code.co_firstlineno, ast.parse(source_of(function))
         found = [
             node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == code.co_name
         ]

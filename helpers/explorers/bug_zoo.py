@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import html
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import ipywidgets as widgets
@@ -13,16 +14,18 @@ from matplotlib.figure import Figure
 from helpers import examples, figures
 from helpers.attention import causal_mask, scaled_dot_product_attention
 from helpers.checks.catalogue import MISTAKES, RIGHT, attention, project, steps_with
-from helpers.explorers.explorer import Explorer, in_words, sentence_line, slider
-from helpers.questions import answers_file
+from helpers.explorers.explorer import Explorer, in_words, slider
+from helpers.questions.answers_file import Choice, first_answers
+from helpers.questions.question import KnownQuestion
+from helpers.widgets import markup
 from helpers.widgets.head_map import HeadMap
 from helpers.widgets.static_fallback import note
 
-__all__ = ["BugZoo", "Exhibit"]
+__all__ = ["BugZoo", "Exhibit", "Result", "Setting", "count", "result"]
 
 PADDING = "[pad]"
 D_K = 16  # of the random head
-PLACES = "The merged output, whose value stands in each head's place:"
+MERGED = ("The merged output: whose value stands at each head's position", "The same, merged correctly")
 
 
 class Exhibit:
@@ -32,7 +35,8 @@ class Exhibit:
     """
 
     def __init__(self, bug: dict, number: int):
-        self.bug, self.number, self.right_answer = bug, number, bug["name"]
+        self.bug, self.number, self.name = bug, number, bug["name"]  # the name its answers are kept under
+        self.right_answer = bug.get("answer", self.name)
         mistake = [mistake for mistake in MISTAKES if mistake.name == bug["mistake"]]
         self.steps = steps_with(*mistake)  # none: the plain softmax is the bug
         self.words = list(bug.get("words", examples.thinking_machines().words))
@@ -54,22 +58,19 @@ class Exhibit:
         return [steps["split"](part, layer.n_heads)[shown] for part in (queries, keys)]
 
     def wrong_weights(self, x=None) -> np.ndarray:
-        """What the values are really weighted by: (n_heads, n, n). With the identity as values, it is the output."""
-        with np.errstate(invalid="ignore"):  # 0 / 0 in a row that may look at nothing
-            return attention(
-                self.steps, *self.queries_and_keys(self.steps, x), np.eye(len(self.words)), self.mask
-            )
+        """What the values are really weighted by: (n_heads, n, n), the output for the identity as values."""
+        with np.errstate(invalid="ignore"):  # 0 / 0 in a row that may attend to nothing
+            queries, keys = self.queries_and_keys(self.steps, x)
+            return attention(self.steps, queries, keys, np.eye(len(self.words)), self.mask)
 
     @cached_property
     def mask(self) -> np.ndarray | None:
         """(n, n), True = may attend."""
         n, name = len(self.words), self.bug["mask"]
+        if name == "none":
+            return None
         causal = causal_mask(n) if "causal" in name else np.ones((n, n), dtype=bool)
-        return (
-            None
-            if name == "none"
-            else causal & ([word != PADDING for word in self.words] if "padding" in name else True)
-        )
+        return causal & ([word != PADDING for word in self.words] if "padding" in name else True)
 
     @cached_property
     def wrong(self) -> list[figures.Panel]:
@@ -78,16 +79,9 @@ class Exhibit:
 
     @cached_property
     def right(self) -> list[figures.Panel]:
-        values = np.eye(len(self.words))
-        _, weights = scaled_dot_product_attention(*self.queries_and_keys(RIGHT), values, self.mask)
+        queries, keys = self.queries_and_keys(RIGHT)
+        _, weights = scaled_dot_product_attention(queries, keys, np.eye(len(self.words)), self.mask)
         return figures.weight_panels(weights, [f"right: {title}" for title in self._titles()])
-
-    def merged(self, steps) -> np.ndarray:
-        """Whose value stands in each head's place of the merged output: (n, n_heads), numbers of words."""
-        places = np.arange(len(self.words), dtype=float)[
-            :, None
-        ]  # one number a value: the word it belongs to
-        return steps["merge"](attention(steps, *self.queries_and_keys(steps), places)).round()
 
     def unchanged(self) -> list[int]:
         """The heads that keep every weight when the second word gets other numbers."""
@@ -96,32 +90,38 @@ class Exhibit:
         same = np.isclose(self.wrong_weights(), self.wrong_weights(changed), atol=1e-12).all(axis=(-2, -1))
         return [int(head) for head in np.flatnonzero(same)]
 
+    @cached_property
     def numbers(self) -> str:
-        """What can be read off without a diagnosis."""
+        """What can be read off without a diagnosis, as lines of text."""
         first = self.wrong[0]
         rows, columns = first.cells.sum(axis=-1), first.cells.sum(axis=-2)
-        said = [
-            f"{first.title}: row sums {_listed(rows)}; column sums {_listed(columns)}; first row {_listed(first.cells[0], 3)}."
-        ]
+        said = (
+            f"{first.title}: row sums {_listed(rows)}; column sums {_listed(columns)}; "
+            f"first row {_listed(first.cells[0], 3)}."
+        )
         clue = self.bug.get("clue")
         if clue == "scores":
             queries, keys = self.queries_and_keys(RIGHT)
-            said.append(
-                f"Raw scores q·k of this row: {_listed(queries[0, 0] @ keys[0].T, 0)}; d_k = {keys.shape[-1]}."
-            )
+            scores = _listed(queries[0, 0] @ keys[0].T, 0)
+            said += f"\nRaw scores q·k of this row: {scores}; d_k = {keys.shape[-1]}."
         if clue == "change":
-            said.append(
-                f"With other numbers for {self.words[1]}, the heads {', '.join(map(str, self.unchanged()))} keep every weight; the others change."
+            heads = ", ".join(map(str, self.unchanged()))
+            said += (
+                f"\nWith other numbers for {self.words[1]}, the heads {heads} keep every weight; "
+                "the others change."
             )
-        return "\n".join(said)
+        return said
 
-    def places(self, steps) -> list[list[str]]:
-        """For each word, the words whose values stand side by side in its row of the output; empty if not asked for."""
-        return (
-            [[self.words[int(i)] for i in row] for row in self.merged(steps)]
-            if self.bug.get("clue") == "merged"
-            else []
-        )
+    def merged(self, steps) -> list[list[str]]:
+        """For each word, whose values stand side by side in its row of the output; empty if not asked for."""
+        if self.bug.get("clue") != "merged":
+            return []
+        values = np.arange(len(self.words), dtype=float)[
+            :, None
+        ]  # one number a value: the word it belongs to
+        queries, keys = self.queries_and_keys(steps)
+        rows = steps["merge"](attention(steps, queries, keys, values)).round()
+        return [[self.words[int(i)] for i in row] for row in rows]
 
     def _titles(self):
         if self.bug["input"] == "hand-made":
@@ -129,9 +129,81 @@ class Exhibit:
         return [f"head {i}" for i in range(8)] if self.bug["input"] == "pair" else ["a random head"]
 
 
+@dataclass(frozen=True)
+class Setting:
+    """The number of a bug, and the options that were chosen for it so far."""
+
+    bug: int = 1
+    chosen: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is shown for a setting. The right maps and what shows the bug are there once it is solved."""
+
+    number: int
+    words: Sequence[str]
+    question: str
+    options: Mapping[str, str]
+    numbers: str
+    wrong: Sequence[figures.Panel]
+    merged: Sequence[Sequence[Sequence[str]]]  # of the wrong run and, once solved, of the right one
+    solved: bool
+    right: Sequence[figures.Panel] = ()
+    answer: str = ""
+    shown_by: str = ""
+    threads: Sequence[Sequence[str]] = ()
+
+    def text(self) -> str:
+        lines = [f"Bug {self.number}. {self.question}", self.numbers, *_as_lines(self.words, self.merged[0])]
+        lines += [f"  ( ) {option}" for option in self.options]
+        return "\n".join(lines + ([f"It is this: {self.answer}."] if self.solved else []))
+
+
 @lru_cache(maxsize=1)
 def _exhibits() -> list[Exhibit]:
     return [Exhibit(bug, number) for number, bug in enumerate(examples.bugs(), 1)]
+
+
+def result(setting: Setting, exhibits: Sequence[Exhibit] | None = None) -> Result:
+    """A bug as it is shown to someone who has chosen these options.
+
+    >>> result(Setting(1)).solved, result(Setting(1, ("the scores are not divided by √d_k",))).solved
+    (False, True)
+    """
+    exhibit = (exhibits or _exhibits())[setting.bug - 1]
+    bug, solved = exhibit.bug, exhibit.right_answer in setting.chosen
+    shown = dict(
+        number=exhibit.number,
+        words=exhibit.words,
+        question=bug["question"],
+        options=bug["options"],
+        numbers=exhibit.numbers,
+        wrong=exhibit.wrong,
+        merged=[exhibit.merged(steps) for steps in (exhibit.steps, RIGHT)[: 1 + solved]],
+        solved=solved,
+    )
+    if solved:
+        shown |= dict(
+            right=exhibit.right,
+            answer=exhibit.right_answer,
+            shown_by=bug["shown_by"],
+            threads=bug["threads"],
+        )
+    return Result(**shown)
+
+
+def count(first: Mapping[str, Choice], names: Sequence[str]) -> str:
+    """How many bugs were named right at the first try, and how many are left.
+
+    >>> count({"no mask": Choice("no mask", True)}, ["no mask", "no scaling"])
+    '1 of 1 right at the first try; 1 to go.'
+    """
+    given = [first[name] for name in names if name in first]
+    right = (
+        f"{sum(answer.right for answer in given)} of {len(given)} right at the first try; " if given else ""
+    )
+    return f"{right}{len(names) - len(given)} to go."
 
 
 class BugZoo(Explorer):
@@ -140,215 +212,145 @@ class BugZoo(Explorer):
     bug: the number of the one to begin with
     """
 
-    def __init__(self, bug: int = 1, **layout):
-        self.exhibits = _exhibits()
+    def __init__(self, bug: int = 1, exhibits: Sequence[Exhibit] | None = None, **layout):
+        self.exhibits = exhibits or _exhibits()
         self.bug = slider("bug", range(1, len(self.exhibits) + 1), bug)
-        self.question, self.numbers_line, self.places_view, self.verdict, self.score = (
-            widgets.HTML() for _ in range(5)
-        )
+        self.question = KnownQuestion("zoo", on_answer=self._show)
+        self.numbers, self.tables, self.more, self.score = (widgets.HTML() for _ in range(4))
         self.wrong_map, self.right_map = HeadMap(cell_size=40), HeadMap(cell_size=40)
-        self.choice = widgets.RadioButtons(options=[""], layout=widgets.Layout(width="auto"))
-        self.button = widgets.Button(description="This is it")
-        self.button.on_click(lambda _: self.answer(self.choice.value))
-        self.bug.observe(lambda _: self._show(), "value")
-        self._wrong_box, self._right_box = (
+        self.boxes = [
             widgets.VBox([head_map], layout=widgets.Layout(flex="1 1 420px", min_width="300px"))
             for head_map in (self.wrong_map, self.right_map)
-        )
-        maps = widgets.HBox(
-            [self._wrong_box, self._right_box],
-            layout=widgets.Layout(flex_flow="row wrap", align_items="flex-start"),
-        )
+        ]
+        self.bug.observe(lambda _: self._ask(), "value")
+        wrap = widgets.Layout(flex_flow="row wrap", align_items="flex-start")
         super().__init__(
             [
-                widgets.HBox([self.bug, self.score], layout=widgets.Layout(flex_flow="row wrap")),
+                widgets.HBox([self.bug, self.score], layout=wrap),
+                widgets.HBox(self.boxes, layout=wrap),
+                self.numbers,
+                self.tables,
                 self.question,
-                maps,
-                self.numbers_line,
-                self.places_view,
-                self.choice,
-                self.button,
-                self.verdict,
+                self.more,
             ],
             **layout,
         )
-        self._show()
+        self._ask()
 
     @property
     def exhibit(self) -> Exhibit:
         return self.exhibits[self.bug.value - 1]
 
-    def first_answers(self) -> dict[str, dict]:
-        """What was recorded first for each bug: the name of the bug → the answer, and whether it is right."""
-        found: dict[str, dict] = {}
-        for entry in answers_file.kept("answers"):
-            if isinstance(entry.get("zoo"), str) and isinstance(entry.get("answer"), str):
-                found.setdefault(
-                    entry["zoo"], {"answer": entry["answer"], "right": entry.get("right") is True}
-                )
-        return found
+    @property
+    def result(self) -> Result:
+        chosen = tuple(choice.answer for choice in self.question.chosen())
+        return result(Setting(self.bug.value, chosen), self.exhibits)
 
-    def answer(self, option: str | None) -> None:
-        """Record one of the options, and say what is behind it."""
-        exhibit = self.exhibit
-        if option not in exhibit.bug["options"]:
-            self.verdict.value = sentence_line("Choose one of the answers first.")
-            return
-        right = option == exhibit.right_answer
-        problem = answers_file.keep(
-            "answers", {"zoo": exhibit.right_answer, "answer": option, "right": right}
-        )
-        self._reveal(option, problem)
-
+    @figures.own_style()
     def picture(self):
-        exhibit = self.exhibit
-        known = exhibit.right_answer in self.first_answers()
-        panels = exhibit.wrong + (exhibit.right if known else [])
-        said = [
-            f"Bug {exhibit.number}. {exhibit.bug['question']}",
-            exhibit.numbers(),
-            *_as_lines(exhibit.words, exhibit.places(exhibit.steps)),
-        ]
-        said += [f"  ( ) {option}" for option in exhibit.bug["options"]] + (
-            [f"It is this: {exhibit.right_answer}."] if known else []
-        )
-        drawn = _drawn([(panel, exhibit.words) for panel in panels], per_line=4)
-        return figures.Picture(
-            drawn,
-            f"Maps of weights of bug {exhibit.number}, rows are queries. {exhibit.numbers()}",
-            "\n".join(said),
-        )
+        shown = self.result
+        drawn = _drawn([(panel, shown.words) for panel in (*shown.wrong, *shown.right)], per_line=4)
+        alt = f"Attention maps of bug {shown.number}, rows are queries. {shown.numbers}"
+        return figures.Picture(drawn, alt, shown.text())
 
+    @figures.own_style()
     def gallery(self) -> figures.Picture:
         """The first map of every bug, with its sums, and no answer."""
-        drawn = _drawn([(exhibit.wrong[0], exhibit.words) for exhibit in self.exhibits], per_line=4)
+        results = self._unanswered()
+        drawn = _drawn([(shown.wrong[0], shown.words) for shown in results], per_line=4)
         lines = [
             line
-            for exhibit in self.exhibits
-            for line in (
-                exhibit.numbers().replace("\n", "\n  "),
-                *_as_lines(exhibit.words, exhibit.places(exhibit.steps)),
-            )
+            for shown in results
+            for line in (shown.numbers.replace("\n", "\n  "), *_as_lines(shown.words, shown.merged[0]))
         ]
-        alt = f"The first map of each of {len(self.exhibits)} bugs, rows are queries. " + " ".join(
-            exhibit.numbers() for exhibit in self.exhibits
+        alt = f"The first map of each of {len(results)} bugs, rows are queries. " + " ".join(
+            shown.numbers for shown in results
         )
         return figures.Picture(drawn, alt, "\n".join(lines))
+
+    def _unanswered(self):
+        return [result(Setting(exhibit.number), self.exhibits) for exhibit in self.exhibits]
 
     def _fallback(self):
         picture = self.gallery()
         yield picture._repr_mimebundle_()
-        entries = []
-        for exhibit in self.exhibits:
-            places = _table(PLACES, exhibit.words, exhibit.places(exhibit.steps))
-            options = "".join(f"<li>{html.escape(option)}</li>" for option in exhibit.bug["options"])
-            entries.append(
-                f"<p><b>Bug {exhibit.number}.</b> {html.escape(exhibit.bug['question'])}<br>{html.escape(exhibit.numbers())}</p>{places}<ul>{options}</ul>"
-                f"<details><summary>The answer to bug {exhibit.number}</summary>{_answer(exhibit)}</details>"
-            )
-        yield (
-            {
-                "text/html": note(
-                    f"{in_words(picture, 'In words and numbers.')}<details><summary>The questions and answers. Run the cell to answer them here.</summary>{''.join(entries)}</details>"
-                )
-            },
-            {},
+        entries = "".join(
+            f"<p>{markup.bold(f'Bug {shown.number}.')} {markup.escaped(shown.question)}</p>"
+            f"{markup.lines(shown.numbers)}{_tables(shown)}{markup.items(map(markup.escaped, shown.options))}"
+            + markup.folded(f"The answer to bug {shown.number}", self._solved(shown))
+            for shown in self._unanswered()
         )
+        rest = markup.folded("The questions and answers. Run the cell to answer them here.", entries)
+        yield {"text/html": note(in_words(picture, "In words and numbers.") + rest)}, {}
+
+    def _solved(self, unanswered: Result) -> str:
+        name = self.exhibits[unanswered.number - 1].right_answer
+        shown = result(Setting(unanswered.number, (name,)), self.exhibits)
+        said = f"{name[:1].upper()}{name[1:]}. {shown.options[name]}"
+        return markup.paragraph(said) + _background(shown)
+
+    def _ask(self):
+        """The wrong map and the question, and what was answered before."""
+        shown = result(Setting(self.bug.value), self.exhibits)
+        self.numbers.value = markup.lines(shown.numbers)
+        self.wrong_map.show(
+            shown.wrong,
+            shown.words,
+            shown.words,
+            note="Rows are queries, columns are keys.",
+            description=f"Bug {shown.number}. {shown.numbers}",
+        )
+        exhibit, lead = self.exhibit, f"Bug {shown.number}."
+        self.question.put(exhibit.name, shown.question, shown.options, exhibit.right_answer, lead)
+        self._show()
 
     def _show(self):
-        """The wrong map and the question, and what was answered before."""
-        exhibit, words = self.exhibit, self.exhibit.words
-        self.question.value = f"<b>Bug {exhibit.number}.</b> {html.escape(exhibit.bug['question'])}"
-        self.numbers_line.value = "".join(sentence_line(line) for line in exhibit.numbers().split("\n"))
-        self.places_view.value = self._tables(exhibit.steps)
-        self.wrong_map.show(
-            exhibit.wrong,
-            words,
-            words,
-            note="Rows are queries, columns are keys.",
-            description=f"Bug {exhibit.number}. {exhibit.numbers()}",
+        """What the answers so far have opened."""
+        shown = self.result
+        self.tables.value = _tables(shown)
+        self.more.value = _background(shown) if shown.solved else ""
+        self.boxes[1].layout.display = "" if shown.solved else "none"
+        if shown.solved:
+            self.right_map.show(
+                shown.right,
+                shown.words,
+                shown.words,
+                note=figures.row_sum_note(shown.right),
+                description=f"The right maps. {figures.weights_alt(shown.right, shown.words, shown.words)}",
+            )
+        self.score.value = markup.lines(
+            count(first_answers("zoo"), [exhibit.name for exhibit in self.exhibits])
         )
-        self.choice.options = list(exhibit.bug["options"])
-        self.choice.value = None  # or the first option would stand there as chosen
-        self.verdict.value, self._right_box.layout.display = "", "none"
-        earlier = self.first_answers().get(exhibit.right_answer)
-        if earlier and earlier["answer"] in exhibit.bug["options"]:
-            self._reveal(earlier["answer"], "You answered this before; the first answer counts.")
-        self._count()
-
-    def _reveal(self, option: str, more: str = ""):
-        exhibit, words = self.exhibit, self.exhibit.words
-        right = option == exhibit.right_answer
-        reason = (
-            ""
-            if right
-            else sentence_line(f"Not this one: {option}. {exhibit.bug['options'][option]}", "#b91c1c")
-        )
-        self.verdict.value = f'<div role="status" style="line-height:1.4">{reason}{"<b>Right.</b> " if right else ""}{_answer(exhibit)}{sentence_line(more)}</div>'
-        self.places_view.value = self._tables(exhibit.steps, RIGHT)
-        self.right_map.show(
-            exhibit.right,
-            words,
-            words,
-            note=figures.row_sum_note(exhibit.right),
-            description=f"The right maps. {figures.weights_alt(exhibit.right, words, words)}",
-        )
-        self._right_box.layout.display = ""
-        self._count()
-
-    def _count(self):
-        first = self.first_answers()
-        answers = [first.get(exhibit.right_answer) for exhibit in self.exhibits]
-        given = [answer for answer in answers if answer]
-        right = (
-            f"{sum(answer['right'] for answer in given)} of {len(given)} right at the first try; "
-            if given
-            else ""
-        )
-        self.score.value = sentence_line(f"{right}{len(answers) - len(given)} to go.")
-
-    def _tables(self, *all_steps) -> str:
-        exhibit = self.exhibit
-        tables = [
-            _table(title, exhibit.words, exhibit.places(steps))
-            for title, steps in zip((PLACES, "The same, rightly merged:"), all_steps)
-        ]
-        return f'<div style="display:flex;flex-wrap:wrap;align-items:flex-start;line-height:1.4">{"".join(tables)}</div>'
 
 
-def _answer(exhibit: Exhibit) -> str:
-    """The right name, why, what shows it, and where it happened, as HTML."""
-    bug = exhibit.bug
-    name = html.escape(exhibit.right_answer[:1].upper() + exhibit.right_answer[1:])
-    threads = "".join(
-        f'<li><a style="text-decoration:underline" href="{html.escape(url)}" target="_blank" rel="noopener">{html.escape(_label(url))}</a>: {html.escape(said)}</li>'
-        for url, said in bug["threads"]
+def _background(shown: Result) -> str:
+    """What shows a bug, and where it happened, as HTML."""
+    threads = (
+        f"{markup.link(address, _label(address))}: {markup.escaped(said)}" for address, said in shown.threads
     )
-    return f"<p><b>{name}.</b> {html.escape(bug['options'][exhibit.right_answer])}</p><p>What shows it: {html.escape(bug['shown_by'])}</p><p>Where it happened, or was asked:</p><ul>{threads}</ul>"
+    where = markup.paragraph("Where it happened, or was asked:") + markup.items(threads)
+    return markup.paragraph(f"What shows it: {shown.shown_by}") + where
 
 
-def _label(url: str) -> str:
+def _label(address: str) -> str:
     """owner/repository#number, as threads are usually named."""
-    owner, repository, _, number = url.split("/")[-4:]
+    owner, repository, _, number = address.split("/")[-4:]
     return f"{owner}/{repository}#{number}"
 
 
-def _as_lines(words, places) -> list[str]:
-    return [PLACES] + [f"  {word}: {' | '.join(row)}" for word, row in zip(words, places)] if places else []
+def _as_lines(words, merged) -> list[str]:
+    lines = [f"  {word}: {' | '.join(row)}" for word, row in zip(words, merged)]
+    return [f"{MERGED[0]}:", *lines] if merged else []
 
 
-def _table(title: str, words, places) -> str:
-    """The places of the merged output as an HTML table; nothing where there are none."""
-    if not places:
-        return ""
-    head = "".join(f'<th scope="col" style="padding:0 8px">head {i}</th>' for i in range(len(places[0])))
-    rows = "".join(
-        f'<tr><th scope="row" style="text-align:left">{html.escape(word)}</th>'
-        + "".join(f'<td style="padding:0 8px">{html.escape(place)}</td>' for place in row)
-        + "</tr>"
-        for word, row in zip(words, places)
-    )
-    return f'<table style="margin-right:24px"><caption style="text-align:left;white-space:nowrap">{html.escape(title)}</caption><tr><td></td>{head}</tr>{rows}</table>'
+def _tables(shown: Result) -> str:
+    """The merged outputs side by side as HTML; nothing where the bug doesn't ask for them."""
+    tables = [
+        markup.table(title, [f"head {i}" for i in range(len(rows[0]))], list(zip(shown.words, rows)))
+        for title, rows in zip(MERGED, shown.merged)
+        if rows
+    ]
+    return f'<div style="display:flex;flex-wrap:wrap">{"".join(tables)}</div>' if tables else ""
 
 
 def _listed(numbers, digits=2) -> str:
@@ -356,11 +358,9 @@ def _listed(numbers, digits=2) -> str:
 
 
 def _panel(title, cells) -> figures.Panel:
-    """A map without the demand that its rows sum to 1."""
-    labels = (
-        None if np.isfinite(cells).all() else [[f"{value:.2f}" for value in row] for row in cells]
-    )  # nan has to be written
-    return figures.Panel(title, cells, labels=labels)
+    """A map without the demand that its rows sum to 1; nan has to be written."""
+    written = [[f"{value:.2f}" for value in row] for row in cells]
+    return figures.Panel(title, cells, labels=None if np.isfinite(cells).all() else written)
 
 
 def _drawn(panels, per_line: int) -> Figure:

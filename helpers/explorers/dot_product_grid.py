@@ -2,14 +2,97 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, replace
+
 import ipywidgets as widgets
 import numpy as np
 
 from helpers import figures
-from helpers.explorers.explorer import Explorer, slider
+from helpers.explorers.explorer import Explorer
+from helpers.widgets.controls import integer_slider, row, sentence_line, slider
 from helpers.widgets.head_map import HeadMap
 
-__all__ = ["DotProductGrid"]
+__all__ = ["DotProductGrid", "Pair"]
+
+STEPS = [float(v) for v in range(-8, 9)]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A query and a key, (n,) each, n a square number, and the coordinate that is looked at."""
+
+    query: np.ndarray
+    key: np.ndarray
+    coordinate: int = 0
+
+    @property
+    def lengths(self) -> float:
+        return float(np.linalg.norm(self.query) * np.linalg.norm(self.key))
+
+    @property
+    def cosine(self) -> float:
+        return float(self.query @ self.key) / self.lengths if self.lengths else 0.0
+
+    @property
+    def angle(self) -> int:
+        return round(math.degrees(math.acos(min(1.0, max(-1.0, self.cosine)))))
+
+    def with_number(self, name: str, value: float) -> Pair:
+        """The same pair with another number at the coordinate of the query or of the key."""
+        vector = getattr(self, name).copy()
+        vector[self.coordinate] = value
+        return replace(self, **{name: vector})
+
+    def turned(self, degrees: float, aside: np.ndarray) -> Pair:
+        """The key turned to this angle from the query, in the plane of the two; its length stays.
+
+        aside: gives the plane where the key lies along the query
+        """
+        if not self.lengths:
+            return self
+        along = self.query / np.linalg.norm(self.query)
+        across = self.key - (self.key @ along) * along
+        if np.linalg.norm(across) < 1e-9:
+            across = aside - (aside @ along) * along
+        if np.linalg.norm(across) < 1e-9:  # that lies along the query, too: any direction across will do
+            other = np.eye(len(along))[np.abs(along).argmin()]
+            across = other - (other @ along) * along
+        across /= np.linalg.norm(across)
+        theta = math.radians(degrees)
+        key = np.linalg.norm(self.key) * (math.cos(theta) * along + math.sin(theta) * across)
+        return replace(self, key=key)
+
+    def numbers(self) -> str:
+        i = self.coordinate
+        q, k = (f"{v[i]:.2f}".rstrip("0").rstrip(".") for v in (self.query, self.key))
+        product = f"{self.query[i] * self.key[i]:.2f}".rstrip("0").rstrip(".")
+        exact = (
+            float(q) * float(k) == float(product) and float(q) == self.query[i] and float(k) == self.key[i]
+        )
+        return (
+            f"q·k = {self.query @ self.key:.2f} · |q| = {np.linalg.norm(self.query):.2f} · "
+            f"|k| = {np.linalg.norm(self.key):.2f} · cosine = {self.cosine:.3f} · "
+            f"coordinate {i}: {q} × {k} {'=' if exact else '≈'} {product}"
+        )
+
+    def panels(self) -> list[figures.Panel]:
+        """Three square grids. Numbers that aren't whole are shown with one digit behind the point."""
+        side = math.isqrt(len(self.query))
+        product = self.query * self.key
+        grids = {"q": self.query, "k": self.key, f"q × k, sum {product.sum():.2f}": product}
+        limit = max(np.abs(self.query).max(), np.abs(self.key).max(), 1.0)
+        whole = all(np.array_equal(vector, np.round(vector)) for vector in grids.values())
+        return [
+            figures.score_panel(
+                title, vector.reshape(side, side), limit if len(title) == 1 else None, 1 - whole
+            )
+            for title, vector in grids.items()
+        ]
+
+    def names(self) -> tuple[list[str], list[str]]:
+        side = math.isqrt(len(self.query))
+        return [str(side * i) for i in range(side)], [str(j) for j in range(side)]
 
 
 class DotProductGrid(Explorer):
@@ -19,138 +102,59 @@ class DotProductGrid(Explorer):
     """
 
     def __init__(self, query, key, **layout):
-        self.start_query, self.start_key = np.array(query, dtype=float), np.array(key, dtype=float)
-        self.side = int(round(np.sqrt(self.start_query.size)))
-        if (
-            self.start_query.ndim != 1
-            or self.side**2 != self.start_query.size
-            or self.start_key.shape != self.start_query.shape
-        ):
+        query, key = np.array(query, dtype=float), np.array(key, dtype=float)
+        if query.ndim != 1 or math.isqrt(query.size) ** 2 != query.size or key.shape != query.shape:
             raise ValueError(
-                f"query and key must be two vectors with a square number of coordinates each, and got the shapes {self.start_query.shape} and {self.start_key.shape}"
+                "query and key must be two vectors with a square number of coordinates each, "
+                f"and got the shapes {query.shape} and {key.shape}"
             )
-        self.query, self.key = self.start_query.copy(), self.start_key.copy()
-        steps = [float(v) for v in range(-8, 9)]
-        self.coordinate = slider("coordinate", range(self.query.size), 0)
-        self.query_value, self.key_value = slider("q there", steps, 0.0), slider("k there", steps, 0.0)
-        self.angle = widgets.IntSlider(
-            value=self._angle(),
-            min=0,
-            max=180,
-            description="angle of k to q",
-            style={"description_width": "initial"},
-            layout=widgets.Layout(width="340px"),
-        )
-        self.reset = widgets.Button(description="back to the start")
+        self.start = self.pair = Pair(query, key)
+        self.coordinate = slider("coordinate", range(query.size), 0)
+        self.query_value, self.key_value = slider("q there", STEPS, 0.0), slider("k there", STEPS, 0.0)
+        self.angle = integer_slider("angle of k to q", self.pair.angle, 0, 180)
+        self.reset = widgets.Button(description="Reset")
         self.grid, self.summary = HeadMap(cell_size=34, reads="coordinate {row}+{column}"), widgets.HTML()
-        self.coordinate.observe(self._coordinate_moved, "value")
-        self.query_value.observe(self._query_moved, "value")
-        self.key_value.observe(self._key_moved, "value")
+        side = math.isqrt(query.size)
+        self.coordinate.observe(lambda change: self._show(replace(self.pair, coordinate=change.new)), "value")
+        self.query_value.observe(lambda change: self._edit("query", change.new), "value")
+        self.key_value.observe(lambda change: self._edit("key", change.new), "value")
         self.angle.observe(self._turned, "value")
-        self.reset.on_click(lambda _: self._back())
-        self.grid.on_press(lambda _, row, column: setattr(self.coordinate, "value", row * self.side + column))
-        wrap = widgets.Layout(flex_flow="row wrap")
-        super().__init__(
-            [
-                widgets.HBox([self.coordinate, self.angle], layout=wrap),
-                widgets.HBox([self.query_value, self.key_value, self.reset], layout=wrap),
-                self.summary,
-                self.grid,
-            ],
-            **layout,
-        )
-        self._refresh()
-
-    def numbers(self) -> str:
-        q, k = self.query, self.key
-        lengths = np.linalg.norm(q) * np.linalg.norm(k)
-        cosine = q @ k / lengths if lengths else 0.0
-        return (
-            f"q·k = {q @ k:.2f} · |q| = {np.linalg.norm(q):.2f} · |k| = {np.linalg.norm(k):.2f} · "
-            f"cosine = {cosine:.3f} · coordinate {self.coordinate.value}: {q[self.coordinate.value]:g} × {k[self.coordinate.value]:g} = {(q * k)[self.coordinate.value]:g}"
-        )
+        self.reset.on_click(lambda _: self._show(replace(self.start, coordinate=self.pair.coordinate)))
+        self.grid.on_press(lambda _, row, column: setattr(self.coordinate, "value", row * side + column))
+        moves = row(self.query_value, self.key_value, self.reset)
+        super().__init__([row(self.coordinate, self.angle), moves, self.summary, self.grid], **layout)
+        self._show(self.pair)
 
     def picture(self):
-        panels = self._panels()
-        return figures.heat_maps(
-            panels,
-            *self._names(),
-            row_axis="",
-            column_axis="",
-            note=self.numbers(),
-            alt=f"Three grids of {self.query.size} numbers: q, k and q × k. {self.numbers()}.",
-            text=self.numbers(),
-        )
-
-    def _panels(self):
-        grid = (self.side, self.side)
-        limit = max(np.abs(self.query).max(), np.abs(self.key).max(), 1.0)
-        product = self.query * self.key
-        return [
-            figures.score_panel("q", self.query.reshape(grid), limit),
-            figures.score_panel("k", self.key.reshape(grid), limit),
-            figures.score_panel(f"q × k, sum {product.sum():.2f}", product.reshape(grid)),
-        ]
-
-    def _names(self):
-        return [str(self.side * i) for i in range(self.side)], [str(i) for i in range(self.side)]
-
-    def _angle(self) -> int:
-        lengths = np.linalg.norm(self.query) * np.linalg.norm(self.key)
-        return (
-            int(round(np.degrees(np.arccos(np.clip(self.query @ self.key / lengths, -1, 1)))))
-            if lengths
-            else 90
-        )
-
-    def _refresh(self, follow_angle=True):
-        """Show the vectors, and bring the sliders to them without being called back."""
-        i = self.coordinate.value
-        self._quiet = True
-        for control, value in ((self.query_value, self.query[i]), (self.key_value, self.key[i])):
-            if not np.isclose(value, control.value):
-                options = sorted({*(float(v) for v in range(-8, 9)), round(float(value), 2)})
-                control.options = options
-                control.value = round(float(value), 2)
-        if follow_angle:
-            self.angle.value = self._angle()
-        self._quiet = False
-        self.summary.value = f"<b>{self.numbers()}</b>"
-        self.grid.show(
-            self._panels(),
-            *self._names(),
-            note="Click a coordinate, or press Enter on it, to edit it.",
-            description=f"Grids of q, k and q × k. {self.numbers()}",
-        )
+        said = self.pair.numbers()
+        alt = f"Three grids of {self.pair.query.size} numbers: q, k and q × k. {said}."
+        return figures.heat_maps(self.pair.panels(), *self.pair.names(), "", "", said, alt, said)
 
     _quiet = False
 
-    def _coordinate_moved(self, _):
-        self._refresh()
+    def _show(self, pair: Pair, follow_angle=True):
+        """Show the vectors, and bring the sliders to them without being called back."""
+        self.pair, self._quiet, i = pair, True, pair.coordinate
+        for control, value in ((self.query_value, pair.query[i]), (self.key_value, pair.key[i])):
+            if not np.isclose(value, control.value):
+                control.options = sorted({*STEPS, round(float(value), 2)})
+                control.value = round(float(value), 2)
+        if follow_angle:
+            self.angle.value = pair.angle
+        self._quiet = False
+        said = pair.numbers()
+        self.summary.value = sentence_line(said)
+        self.grid.show(
+            pair.panels(),
+            *pair.names(),
+            note="Click a coordinate, or press Enter on it, to edit it.",
+            description=f"Grids of q, k and q × k. {said}",
+        )
 
-    def _query_moved(self, change):
+    def _edit(self, name: str, value: float):
         if not self._quiet:
-            self.query[self.coordinate.value] = change.new
-            self._refresh()
-
-    def _key_moved(self, change):
-        if not self._quiet:
-            self.key[self.coordinate.value] = change.new
-            self._refresh()
+            self._show(self.pair.with_number(name, value))
 
     def _turned(self, change):
-        """Turn k towards or away from q, in the plane of the two; its length stays."""
-        if self._quiet or not self.query.any() or not self.key.any():
-            return
-        along = self.query / np.linalg.norm(self.query)
-        across = self.key - (self.key @ along) * along
-        if np.linalg.norm(across) < 1e-9:  # k lies along q: any direction across will do
-            across = self.start_key - (self.start_key @ along) * along
-        across /= np.linalg.norm(across)
-        theta = np.radians(change.new)
-        self.key = np.linalg.norm(self.key) * (np.cos(theta) * along + np.sin(theta) * across)
-        self._refresh(follow_angle=False)
-
-    def _back(self):
-        self.query, self.key = self.start_query.copy(), self.start_key.copy()
-        self._refresh()
+        if not self._quiet:
+            self._show(self.pair.turned(change.new, self.start.key), follow_angle=False)

@@ -8,6 +8,7 @@ import ipywidgets as widgets
 
 from helpers.figures import Picture
 from helpers.widgets.accessible_controls import AccessibleControls
+from helpers.widgets.controls import refuse_unknown, sentence_line, slider
 from helpers.widgets.static_fallback import note, show_with_fallback, view_entry
 
 __all__ = ["Explorer", "in_words", "slider", "sentence_line"]
@@ -22,6 +23,7 @@ class Explorer(widgets.VBox):
     """
 
     def __init__(self, children=(), **layout):
+        refuse_unknown(type(self), layout)
         super().__init__([*children, AccessibleControls()], **layout)
 
     def picture(self) -> Picture:
@@ -52,21 +54,7 @@ class Explorer(widgets.VBox):
 def in_words(picture: Picture, summary: str) -> str:
     """A picture's description and numbers, folded away: many pages show neither of a picture."""
     words, numbers = html.escape(picture.alt), html.escape(picture.text)
-    return f"<details><summary>{summary}</summary><p>{words}</p><pre style='font-family: monospace'>{numbers}</pre></details>"
-
-
-def slider(description: str, options, value, **layout) -> widgets.SelectionSlider:
-    """A slider over a list of values, which answers while it is dragged."""
-    return widgets.SelectionSlider(
-        options=options,
-        value=value,
-        description=description,
-        continuous_update=True,
-        style={"description_width": "initial"},
-        layout=widgets.Layout(width="340px", **layout),
+    return (
+        f"<details><summary>{summary}</summary><p>{words}</p>"
+        f"<pre style='font-family: monospace'>{numbers}</pre></details>"
     )
-
-
-def sentence_line(text: str = "", colour: str = "inherit") -> str:
-    """A line of HTML that shows the text as text, whatever is in it."""
-    return f'<div style="color:{colour};line-height:1.4">{html.escape(text)}</div>'

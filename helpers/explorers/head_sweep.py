@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import base64
-import html
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import ipywidgets as widgets
 import numpy as np
-from matplotlib.figure import Figure
 
 from helpers import examples, figures
-from helpers.explorers.explorer import Explorer, slider
+from helpers.charts import COLOURS, Axis, Curve, Curves
+from helpers.explorers.explorer import Explorer
+from helpers.widgets.controls import row, slider
+from helpers.widgets.svg import svg
 
-__all__ = ["HeadSweep"]
+__all__ = ["HeadSweep", "Result", "Setting"]
 
 STEPS, FIRST_NEW_SEED = (300, 1500), 100  # the stored runs have smaller seeds
 # What is varied: name → (row of the paper's Table 3, label, what is varied in the paper, and here)
@@ -23,130 +24,140 @@ ROWS = {
 }
 
 
+@dataclass(frozen=True)
+class Setting:
+    """What is varied (one of ROWS), and after how many steps of training."""
+
+    varied: str = next(iter(ROWS))
+    steps: int = STEPS[0]
+
+    @property
+    def row(self) -> str:
+        return ROWS[self.varied][0]
+
+    @property
+    def label(self) -> str:
+        return ROWS[self.varied][1]
+
+    def cuts(self) -> dict[int, tuple[int, int]]:
+        """What is trained here: setting → n_heads, d_k."""
+        settings = ROWS[self.varied][3]
+        return {s: (s, examples.SWEEP_D_MODEL // s) if self.row == "A" else (8, s) for s in settings}
+
+
+@dataclass(frozen=True)
+class Result:
+    """By setting: the paper's perplexities, and losses above the entropy floor, stored (seeds,) and fresh."""
+
+    setting: Setting
+    paper: dict[int, float]
+    stored: dict[int, np.ndarray]
+    fresh: tuple[dict[int, float], ...]
+
+    @classmethod
+    def of(cls, setting: Setting, fresh=()) -> Result:
+        paper = {value: _perplexity(setting.row, value) for value in ROWS[setting.varied][2]}
+        return cls(setting, paper, examples.head_sweep(setting.row, setting.steps), tuple(fresh))
+
+    def numbers(self) -> str:
+        label, listings = self.setting.label, []
+        listings.append((f"{value}: {found:.2f}" for value, found in self.paper.items()))
+        means = {value: f"{runs.mean():.4f} ± {runs.std(ddof=1):.4f}" for value, runs in self.stored.items()}
+        listings.append(f"{value}: {written}" for value, written in means.items())
+        listings += [(f"{value}: {loss:.4f}" for value, loss in run.items()) for run in self.fresh]
+        heads = ["Vaswani et al. 2017, perplexity"]
+        heads.append(f"here, loss above the entropy floor after {self.setting.steps} steps")
+        heads += ["this machine"] * len(self.fresh)
+        lines = (
+            f"{head}: {', '.join(f'{label} {each}' for each in found)}"
+            for head, found in zip(heads, listings)
+        )
+        return "\n".join(lines)
+
+    def charts(self) -> list[Curves]:
+        label = "heads, with heads · d_k fixed" if self.setting.row == "A" else "d_k, with 8 heads"
+        paper = Curve("", list(self.paper), list(self.paper.values()), COLOURS["scores"], marker=True)
+        means = [runs.mean() for runs in self.stored.values()]
+        spread = [runs.std(ddof=1) for runs in self.stored.values()]
+        said = "mean and standard deviation of the stored seeds"
+        curves = [Curve(said, list(self.stored), means, marker=True, spread=spread)]
+        for i, run in enumerate(self.fresh):
+            name = "" if i else "this machine"
+            curves.append(Curve(name, list(run), list(run.values()), COLOURS["output"], "crosses"))
+        tops = [*np.add(means, spread), *(loss for run in self.fresh for loss in run.values())]
+        across = [Axis.around(list(values), label, 2, tuple(values)) for values in (self.paper, self.stored)]
+        title = f"our small model, {self.setting.steps} steps"
+        return [
+            Curves(
+                [paper],
+                across[0],
+                Axis.around(paper.y, "perplexity (lower is better)", margin=0.15),
+                f"Vaswani et al. 2017, Table 3 ({self.setting.row})",
+                legend=False,
+            ),
+            Curves(curves, across[1], Axis("nats above the entropy floor", 0, 1.3 * max(tops)), title),
+        ]
+
+
 class HeadSweep(Explorer):
     """The paper's perplexities beside the stored runs of the small model; a button adds runs of this machine.
 
-    run: (n_heads, seed, steps, d_k) → the loss above the floor, in nat
+    run: (n_heads, seed, steps, d_k) → the loss above the entropy floor, in nats
     """
 
     def __init__(self, run: Callable[[int, int, int, int], float], **layout):
-        self.run, self.fresh = run, {}
-        self.row = widgets.Dropdown(
-            options=list(ROWS), description="varied", layout=widgets.Layout(width="340px")
-        )
+        self.run = run
+        self.fresh: dict[tuple[str, int], list[dict[int, float]]] = {}
+        wide = {"width": "340px"}
+        self.row = widgets.Dropdown(options=list(ROWS), description="varied", layout=widgets.Layout(**wide))
         self.steps = slider("steps of learning", STEPS, STEPS[0])
         self.button = widgets.Button(
             description="train with one more seed", layout=widgets.Layout(width="220px")
         )
-        self.bar = widgets.IntProgress(
-            value=0, max=1, description="learning", layout=widgets.Layout(width="340px", visibility="hidden")
-        )
+        hidden = widgets.Layout(**wide, visibility="hidden")
+        self.bar = widgets.IntProgress(value=0, max=1, description="learning", layout=hidden)
         self.view = widgets.HTML()
         self.button.on_click(lambda _: self.train())
         for control in (self.row, self.steps):
             control.observe(lambda _: self._refresh(), "value")
-        wrap = widgets.Layout(flex_flow="row wrap", grid_gap="16px")
-        super().__init__(
-            [
-                widgets.HBox([self.row, self.steps], layout=wrap),
-                widgets.HBox([self.button, self.bar], layout=wrap),
-                self.view,
-            ],
-            **layout,
-        )
+        super().__init__([row(self.row, self.steps), row(self.button, self.bar), self.view], **layout)
         self._refresh()
+
+    @property
+    def setting(self) -> Setting:
+        return Setting(self.row.value, self.steps.value)
 
     def train(self):
         """Train one model for every setting of the row, with a seed that was not used before."""
-        row, _, _, settings = ROWS[self.row.value]
-        runs = self.fresh.setdefault((row, self.steps.value), [])
-        self.button.disabled, self.bar.max, self.bar.layout.visibility = True, len(settings), "visible"
+        setting = self.setting
+        cuts, runs = setting.cuts(), self.fresh.setdefault((setting.row, setting.steps), [])
+        self.button.disabled, self.bar.max, self.bar.layout.visibility = True, len(cuts), "visible"
         found = {}
         try:
-            for done, setting in enumerate(settings):
-                self.bar.value, self.bar.description = done, f"{ROWS[self.row.value][1]} = {setting}"
-                n_heads, d_k = (setting, examples.SWEEP_D_MODEL // setting) if row == "A" else (8, setting)
-                found[setting] = self.run(n_heads, FIRST_NEW_SEED + len(runs), self.steps.value, d_k)
+            for done, (value, (n_heads, d_k)) in enumerate(cuts.items()):
+                self.bar.value, self.bar.description = done, f"{setting.label} = {value}"
+                found[value] = self.run(n_heads, FIRST_NEW_SEED + len(runs), setting.steps, d_k)
             runs.append(found)
         finally:
             self.button.disabled, self.bar.layout.visibility = False, "hidden"
         self._refresh()
 
-    def stored(self) -> dict[int, np.ndarray]:
-        return examples.head_sweep(ROWS[self.row.value][0], self.steps.value)
-
-    def numbers(self) -> str:
-        row, label, settings, _ = ROWS[self.row.value]
-        paper = ", ".join(f"{label} {setting}: {_perplexity(row, setting):.2f}" for setting in settings)
-        ours = ", ".join(
-            f"{label} {setting}: {runs.mean():.4f} ± {runs.std(ddof=1):.4f}"
-            for setting, runs in self.stored().items()
-        )
-        fresh = "".join(
-            "\nthis machine: " + ", ".join(f"{label} {setting}: {loss:.4f}" for setting, loss in run.items())
-            for run in self._fresh()
-        )
-        return f"Vaswani et al. 2017, perplexity: {paper}\nhere, loss above the floor after {self.steps.value} steps: {ours}{fresh}"
-
     def picture(self):
-        row, label, settings, _ = ROWS[self.row.value]
-        figure = Figure(figsize=(8.8, 3.4), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        left.plot(
-            settings,
-            [_perplexity(row, setting) for setting in settings],
-            "o-",
-            color=figures.COLOURS["scores"],
-        )
-        left.set(ylabel="perplexity (lower is better)", title=f"Vaswani et al. 2017, Table 3 ({row})")
-        runs = self.stored()
-        right.errorbar(
-            list(runs),
-            [r.mean() for r in runs.values()],
-            [r.std(ddof=1) for r in runs.values()],
-            marker="o",
-            capsize=4,
-            color=figures.COLOURS["weights"],
-            label="mean and standard deviation of the stored seeds",
-        )
-        for run in self._fresh():
-            right.plot(
-                list(run),
-                list(run.values()),
-                "x",
-                color=figures.COLOURS["output"],
-                ms=8,
-                label="this machine" if run is self._fresh()[0] else None,
-            )
-        right.set(ylabel="loss above the floor, nat", title=f"our small model, {self.steps.value} steps")
-        right.set_ylim(bottom=0, top=1.25 * right.get_ylim()[1])
-        right.legend(frameon=False, fontsize=8, loc="upper right")
-        for axes, ticks in ((left, settings), (right, list(runs))):
-            axes.set_xscale("log", base=2)
-            axes.set_xticks(ticks, [str(tick) for tick in ticks])
-            axes.set_xlabel("heads, with heads · d_k fixed" if row == "A" else "d_k, with 8 heads")
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.grid(axis="y", alpha=0.25)
-        return figures.Picture(
-            figure,
-            f"Two curves over the {self.row.value}. {self.numbers()}.".replace("\n", "; "),
-            self.numbers(),
-        )
-
-    def _fresh(self) -> list[dict[int, float]]:
-        return self.fresh.get((ROWS[self.row.value][0], self.steps.value), [])
+        said = self.result.numbers()
+        alt = f"Two curves over the {self.row.value}. {said}.".replace("\n", "; ")
+        return figures.sheet([self.result.charts()], (8.8, 3.4), alt=alt, text=said)
 
     def _refresh(self):
-        picture = self.picture()
-        drawn = base64.b64encode(picture.png()).decode()
-        self.view.value = f'<img src="data:image/png;base64,{drawn}" alt="{html.escape(picture.alt)}" style="max-width:100%">'
+        setting = self.setting
+        self.result = Result.of(setting, self.fresh.get((setting.row, setting.steps), ()))
+        said = self.result.numbers().replace("\n", "; ")
+        self.view.value = svg(
+            self.result.charts(), (400, 440), 300, f"Two curves over the {self.row.value}. {said}"
+        )
 
 
 def _perplexity(row: str, setting: int) -> float:
     if row == "B" and setting == 64:
         row, setting = "A", 8  # the base model stands in both rows
-    return examples.facts()[
-        f"perplexity_{setting}_{'heads' if setting > 1 else 'head'}"
-        if row == "A"
-        else f"perplexity_d_k_{setting}"
-    ][0]
+    heads = f"perplexity_{setting}_{'heads' if setting > 1 else 'head'}"
+    return examples.facts()[heads if row == "A" else f"perplexity_d_k_{setting}"][0]

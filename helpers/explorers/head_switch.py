@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from helpers import figures, learning
-from helpers.explorers.explorer import Explorer, sentence_line, slider
+from helpers.explorers.explorer import Explorer
 from helpers.explorers.masked_word import (
     SAMPLE,
     draw_likeliest,
@@ -21,6 +21,7 @@ from helpers.explorers.masked_word import (
     sample,
 )
 from helpers.grammar import MASK, Grammar
+from helpers.widgets.controls import sentence_line, slider
 from helpers.widgets.head_map import HeadMap
 
 __all__ = ["HeadSwitch"]
@@ -29,7 +30,10 @@ ERROR = "#b91c1c"
 
 
 class HeadSwitch(Explorer):
-    """A switch for each head; the likely words of a sentence of one's own, and the loss by sense and role, with all heads and with the chosen ones.
+    """A switch for each head of a trained model, and what the model knows with the active heads.
+
+    It shows the likeliest words of a sentence of one's own, and the loss by sense and role,
+    with all heads and with the active ones.
 
     parameters: a trained model
     text:       as many of the grammar's words as its sentences have
@@ -102,7 +106,7 @@ class HeadSwitch(Explorer):
         return f"{'head' if len(numbers) == 1 else 'heads'} {', '.join(numbers)}"
 
     def compute(self):
-        """Sets found_all and found (n_words,), weights (n_heads, n, n), and known (n_words,) or None of the grammar."""
+        """Sets found_all and found (n_words,), weights (n_heads, n, n), and known (n_words,) or None."""
         self.place = self.hidden.value - 1
         self.found_all, self.weights = probabilities(self.parameters, self.tokens, self.place)
         self.found, _ = probabilities(self.parameters, self.tokens, self.place, np.array(self.on))
@@ -113,7 +117,7 @@ class HeadSwitch(Explorer):
         return np.bincount(groups, self.sample.shares * values) / np.bincount(groups, self.sample.shares)
 
     def tables(self) -> dict[str, tuple[list[str], np.ndarray]]:
-        """By sense and by role: the names, and (3, names): the floor, the loss with all heads, and with the chosen ones."""
+        """By sense and by role: names, and (3, names): entropy floor, loss with all heads and with active."""
         values = self.sample.surprisals, self.losses(self.every), self.losses(self.on)
         senses, roles = [f"{noun} ({sense})" for noun, sense in self.grammar.senses], list(self.grammar.roles)
         return {
@@ -126,15 +130,20 @@ class HeadSwitch(Explorer):
 
     def numbers(self) -> str:
         whole, part = (float(self.sample.shares @ self.losses(heads)) for heads in (self.every, self.on))
-        return f"On: {self.chosen()}. Loss {part:.2f} nat, with all heads {whole:.2f}, floor {self.sample.floor:.2f}, on {SAMPLE:,} words drawn once."
+        return (
+            f"On: {self.chosen()}. Loss {part:.2f} nats, with all heads {whole:.2f}, "
+            f"entropy floor {self.sample.floor:.2f}, on {SAMPLE:,} words drawn once."
+        )
 
     def asked(self) -> str:
         token = self.tokens[self.place]
         return (
             f"Hidden is word {self.hidden.value}, {self.grammar.words[token]}: {' '.join(self._columns())}. "
-            f"Its probability: {self.found_all[token]:.3f} with all heads, {self.found[token]:.3f} now. {self.remark}"
+            f"Its probability: {self.found_all[token]:.3f} with all heads, {self.found[token]:.3f} now. "
+            f"{self.remark}"
         ).strip()
 
+    @figures.own_style()
     def picture(self):
         panel, rows, columns = self._rows()
         figure = Figure(figsize=(9.2, 9.6), layout="constrained")
@@ -151,11 +160,14 @@ class HeadSwitch(Explorer):
             axes.bar(x + 0.2, part, 0.4, color=figures.COLOURS["output"], label="now")
             axes.hlines(floor, x - 0.4, x + 0.4, color="#111827", lw=2, label="floor")
             axes.set_xticks(x, names, rotation=35, ha="right", rotation_mode="anchor", fontsize=8)
-            axes.set_title(f"loss by {name}, nat", fontsize=10)
+            axes.set_title(f"loss by {name}, nats", fontsize=10)
             axes.spines[["top", "right"]].set_visible(False)
         senses.set_ylim(0, 1.25 * max(table.max() for _, table in self.tables().values()))
         senses.legend(frameon=False, fontsize=8, ncols=3, loc="upper left")
-        alt = f"The likeliest words with all heads and with the chosen ones, each head's weights from the hidden word, and the loss by sense and by role. {self.numbers()} {self.asked()}"
+        alt = (
+            "The likeliest words with all heads and with the active ones, each head's weights "
+            f"from the hidden word, and the loss by sense and by role. {self.numbers()} {self.asked()}"
+        )
         losses = [
             f"loss by {name} (floor, all heads, now): "
             + ", ".join(
@@ -179,7 +191,7 @@ class HeadSwitch(Explorer):
 
     def _rows(self):
         rows = self.weights[:, self.place]
-        (panel,) = figures.weight_panels(rows, [f"{MASK} looks at (rows sum to 1)"])
+        (panel,) = figures.weight_panels(rows, [f"{MASK} attends to (rows sum to 1)"])
         return (
             panel,
             [f"head {i}" + ("" if on else " (off)") for i, on in enumerate(self.on)],
@@ -198,15 +210,16 @@ class HeadSwitch(Explorer):
         for view, (name, (names, table)) in zip((self.by_sense, self.by_role), self.tables().items()):
             view.value = _loss_table(name, names, table)
         looks = ", ".join(
-            f"{row} at {columns[weights.argmax()]} ({weights.max():.2f})"
+            f"{row} to {columns[weights.argmax()]} ({weights.max():.2f})"
             for row, weights in zip(rows, panel.cells)
         )
         self.maps.show(
             [panel],
             rows,
             columns,
-            note=f"A row for each head; {figures.row_sum_note([panel])}. A head that is off looks as before, but what it finds counts as zeros.",
-            description=f"{self.numbers()} {self.asked()} {MASK} looks most: {looks}.",
+            note=f"A row for each head; {figures.row_sum_note([panel])}. "
+            "An ablated head has the same weights as before, but its output counts as zeros.",
+            description=f"{self.numbers()} {self.asked()} {MASK} attends most: {looks}.",
         )
 
     def _listen(self):
@@ -240,13 +253,18 @@ def _loss_table(name, names, table) -> str:
         f'<th scope="col" style="{cell}">{title}</th>'
         for title in (name, "floor", "all heads", "now", "more than with all")
     )
+    bar = f"height:12px;background:{figures.COLOURS['output']}"
     rows = "".join(
         f'<tr><th scope="row" style="{cell}">{label}</th>'
         + "".join(f'<td style="{cell}">{loss:.2f}</td>' for loss in (floor, whole, part))
-        + f'<td style="{cell}"><div style="display:flex;align-items:center;gap:6px"><span style="width:{min(110, 40 * max(0, part - whole)):.0f}px;height:12px;background:{figures.COLOURS["output"]}"></span>{_signed(part - whole)}</div></td></tr>'
+        + f'<td style="{cell}"><div style="display:flex;align-items:center;gap:6px">'
+        + f'<span style="width:{min(110, 40 * max(0, part - whole)):.0f}px;{bar}"></span>'
+        + f"{_signed(part - whole)}</div></td></tr>"
         for label, floor, whole, part in zip(names, *table)
     )
-    return f'<table style="font-variant-numeric:tabular-nums;border-spacing:0;line-height:1.5;margin-top:8px"><caption style="text-align:left;font-weight:bold">loss by {name}, nat</caption><tr>{head}</tr>{rows}</table>'
+    caption = f'<caption style="text-align:left;font-weight:bold">loss by {name}, nats</caption>'
+    style = "font-variant-numeric:tabular-nums;border-spacing:0;line-height:1.5;margin-top:8px"
+    return f'<table style="{style}">{caption}<tr>{head}</tr>{rows}</table>'
 
 
 def _signed(value: float) -> str:

@@ -1,4 +1,4 @@
-"""What the explorers of notebook 07 share: sentences of the grammar, and the words that fit a hidden place."""
+"""What the explorers of notebook 07 share: sentences of the grammar, and words that fit a masked position."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SAMPLE, SEED = 2000, 2017  # the words on which losses are measured: the same at
 
 
 def check_known(words: Sequence[str], vocabulary: Sequence[str]) -> None:
-    """Say in a sentence which words are not in the vocabulary, and what is near them. Capitals do not count."""
+    """Say in a sentence which words aren't in the vocabulary, and what is near them. Capitals don't count."""
     unknown = [word for word in dict.fromkeys(words) if word.lower() not in vocabulary]
     if unknown:
         said = ", ".join(f"{_short(word)} ({_near(word, vocabulary)})" for word in unknown[:3])
@@ -53,7 +53,8 @@ def read_sentence(text: str, grammar: Grammar) -> np.ndarray:
     words, n = text.split(), grammar.sentences.shape[1]
     if len(words) != n:
         raise ValueError(
-            f"The sentence has {len(words)} {'word' if len(words) == 1 else 'words'}, and the model reads exactly {n}: add or remove some."
+            f"The sentence has {len(words)} {'word' if len(words) == 1 else 'words'}, "
+            f"and the model reads exactly {n}: add or remove some."
         )
     check_known(words, grammar.words[1:])  # [mask] comes from the slider
     return grammar.numbers(" ".join(words).lower())
@@ -64,7 +65,7 @@ def sample(grammar: Grammar) -> MaskedWords:
 
 
 def probabilities(parameters: Parameters, tokens, place, heads=None):
-    """How likely the model finds each word in the hidden place, and the heads' weights: (n_words,), (n_heads, n, n)."""
+    """The model's probability of each word at a position, and the weights: (n_words,), (n_heads, n, n)."""
     hidden = np.array(tokens)
     hidden[place] = 0  # the number of [mask]
     scores, weights = read(parameters, hidden[None], np.array([place]), heads)
@@ -80,7 +81,8 @@ def exact(grammar: Grammar, tokens, place) -> tuple[np.ndarray | None, str]:
     if not agree.any():
         return (
             None,
-            "The grammar has no such sentence: the model answers, but probabilities and a floor are known only for sentences of the grammar.",
+            "The grammar has no such sentence: the model answers, "
+            "but probabilities and a floor are known only for sentences of the grammar.",
         )
     known = np.bincount(grammar.sentences[agree, place], grammar.probabilities[agree], len(grammar.words))
     word = grammar.words[tokens[place]]
@@ -99,24 +101,29 @@ def likeliest(found: np.ndarray) -> np.ndarray:
 
 
 def likeliest_text(grammar, found, known=None) -> str:
-    beside = lambda i: "" if known is None else f" (grammar {known[i]:.3f})"
-    return ", ".join(f"{grammar.words[i]} {found[i]:.3f}{beside(i)}" for i in likeliest(found))
+    beside = [""] * len(found) if known is None else [f" (grammar {p:.3f})" for p in known]
+    return ", ".join(f"{grammar.words[i]} {found[i]:.3f}{beside[i]}" for i in likeliest(found))
 
 
 def likeliest_table(title: str, grammar, found, known, hidden: int) -> str:
     """The most likely words as HTML, with a bar each; the hidden word is marked."""
     cell = "padding:1px 10px 1px 0;text-align:left"
+    bar = f"height:12px;background:{figures.COLOURS['weights']}"
     rows = "".join(
-        f'<tr><th scope="row" style="{cell}">{html.escape(grammar.words[i])}{" ← hidden" if i == hidden else ""}</th>'
-        f'<td style="{cell}"><div style="width:{2 + 120 * found[i]:.0f}px;height:12px;background:{figures.COLOURS["weights"]}"></div></td>'
-        f'<td style="{cell}">{found[i]:.3f}</td><td style="{cell}">{"unknown" if known is None else f"{known[i]:.3f}"}</td></tr>'
+        f'<tr><th scope="row" style="{cell}">'
+        f"{html.escape(grammar.words[i])}{' ← hidden' if i == hidden else ''}</th>"
+        f'<td style="{cell}"><div style="width:{2 + 120 * found[i]:.0f}px;{bar}"></div></td>'
+        f'<td style="{cell}">{found[i]:.3f}</td>'
+        f'<td style="{cell}">{"unknown" if known is None else f"{known[i]:.3f}"}</td></tr>'
         for i in likeliest(found)
     )
     head = "".join(
         f'<th scope="col" style="{cell}{extra}">{name}</th>'
         for name, extra in (("word", ";width:125px"), ("", ";width:130px"), ("model", ""), ("grammar", ""))
     )
-    return f'<table style="font-variant-numeric:tabular-nums;border-spacing:0;line-height:1.5"><caption style="text-align:left;font-weight:bold">{html.escape(title)}</caption><tr>{head}</tr>{rows}</table>'
+    caption = f'<caption style="text-align:left;font-weight:bold">{html.escape(title)}</caption>'
+    style = "font-variant-numeric:tabular-nums;border-spacing:0;line-height:1.5"
+    return f'<table style="{style}">{caption}<tr>{head}</tr>{rows}</table>'
 
 
 def draw_likeliest(axes, title: str, grammar, found, known, hidden: int) -> None:

@@ -2,29 +2,55 @@
 
 from __future__ import annotations
 
-import math
 import time
+from dataclasses import dataclass
 
 import ipywidgets as widgets
-from matplotlib.figure import Figure
 
 from helpers import examples, figures
-from helpers.explorers.explorer import Explorer, sentence_line
+from helpers.charts import Bars
+from helpers.explorers.explorer import Explorer
+from helpers.widgets.svg import svg
 
-__all__ = ["Race", "measure"]
+__all__ = ["Race", "Result", "measure"]
 
 ROUNDS = 7
 
 
 def measure(functions, *arguments, rounds: int = ROUNDS) -> dict[str, float]:
-    """The median time of each function in seconds, taken in turns, so that a slow moment of the machine hits all."""
-    times = {function.__name__: [] for function in functions}
+    """Each function's median time in seconds, in turns, so that a slow moment of the machine hits all."""
+    times: dict[str, list[float]] = {function.__name__: [] for function in functions}
     for _ in range(rounds):
         for function in functions:
             start = time.perf_counter()
             function(*arguments)
             times[function.__name__].append(time.perf_counter() - start)
     return {name: sorted(spent)[len(spent) // 2] for name, spent in times.items()}
+
+
+@dataclass(frozen=True)
+class Result:
+    """The seconds that each function took, and where they were measured."""
+
+    times: dict[str, float]
+    where: str
+
+    def ratios(self) -> dict[str, float]:
+        fastest = min(self.times.values())
+        return {name: spent / fastest for name, spent in self.times.items()}
+
+    def written(self) -> dict[str, str]:
+        return {name: f"{r:.1f}×" if r < 10 else f"{r:,.0f}×" for name, r in self.ratios().items()}
+
+    def listing(self) -> str:
+        return ", ".join(f"{name} {text}" for name, text in self.written().items())
+
+    def chart(self) -> Bars:
+        ratios, texts = self.ratios(), list(self.written().values())
+        title, label = f"measured: {self.where}", "time relative to the fastest (logarithmic)"
+        return Bars(
+            list(ratios), list(ratios.values()), label, texts, title=title, across=True, low=0.7, log=10
+        )
 
 
 class Race(Explorer):
@@ -36,10 +62,12 @@ class Race(Explorer):
     def __init__(self, functions, *arguments, **layout):
         self.functions, self.arguments = list(functions), arguments
         stored = examples.six_ways()
-        self.times, self.where = (
-            {function.__name__: stored[function.__name__] for function in functions},
-            "a stored run",
-        )
+        unknown = [function.__name__ for function in self.functions if function.__name__ not in stored]
+        if unknown or not self.functions:
+            named = f"{', '.join(unknown)} is not among" if unknown else "there is no function: give some of"
+            raise ValueError(f"{named} the functions of the stored run: {', '.join(stored)}")
+        times = {function.__name__: stored[function.__name__] for function in self.functions}
+        self.result = Result(times, "a stored run")
         self.button = widgets.Button(
             description="measure on this machine", layout=widgets.Layout(width="220px")
         )
@@ -51,45 +79,16 @@ class Race(Explorer):
     def run(self):
         self.button.disabled, self.button.description = True, "measuring …"
         try:
-            self.times, self.where = measure(self.functions, *self.arguments), "this machine"
+            self.result = Result(measure(self.functions, *self.arguments), "this machine")
         finally:
             self.button.disabled, self.button.description = False, "measure again"
         self._refresh()
 
-    def ratios(self) -> dict[str, float]:
-        fastest = min(self.times.values())
-        return {name: spent / fastest for name, spent in self.times.items()}
-
     def picture(self):
-        figure = Figure(figsize=(7.4, 2.8), layout="constrained")
-        axes = figure.subplots()
-        ratios = self.ratios()
-        drawn = axes.barh(list(ratios), list(ratios.values()), color=figures.COLOURS["weights"])
-        axes.bar_label(drawn, [_times(ratio) for ratio in ratios.values()], padding=3, fontsize=9)
-        axes.set(
-            xscale="log",
-            xlabel="time, relative to the fastest (logarithmic)",
-            xlim=(0.7, max(ratios.values()) * 6),
-        )
-        axes.invert_yaxis()
-        axes.spines[["top", "right"]].set_visible(False)
-        listing = ", ".join(f"{name} {_times(ratio)}" for name, ratio in ratios.items())
-        return figures.Picture(
-            figure,
-            f"Times of {len(ratios)} ways, relative to the fastest, in {self.where}: {listing}.",
-            f"{self.where}: {listing}",
-        )
+        chart, listing, where = self.result.chart(), self.result.listing(), self.result.where
+        alt = f"Times of {len(chart.names)} ways, relative to the fastest, in {where}: {listing}."
+        return figures.sheet([[chart]], (7.4, 2.8), alt=alt, text=f"{where}: {listing}")
 
     def _refresh(self):
-        rows = "".join(
-            f'<div style="display:flex;align-items:center;gap:8px;line-height:1.6"><span style="width:150px">{name}</span>'
-            f'<span style="width:{12 + 60 * math.log10(ratio):.0f}px;height:14px;background:{figures.COLOURS["weights"]}"></span><b>{_times(ratio)}</b></div>'
-            for name, ratio in self.ratios().items()
-        )
-        self.view.value = (
-            sentence_line(f"Time relative to the fastest, {self.where} (bars: logarithmic)") + rows
-        )
-
-
-def _times(ratio: float) -> str:
-    return f"{ratio:.1f}×" if ratio < 10 else f"{ratio:,.0f}×"
+        said = f"Times relative to the fastest, {self.result.where}: {self.result.listing()}"
+        self.view.value = svg([self.result.chart()], (640,), 60 + 26 * len(self.functions), said)

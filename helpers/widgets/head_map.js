@@ -6,20 +6,26 @@
 const FONT = "system-ui, sans-serif";
 const GAP = 18; // between panels
 const SMALLEST = 4; // the side of a cell
-const LINE = 11; // the height of a word
 const LONGEST_WORD = 84; // longer labels end in …; the line below says the whole word
 const LONGEST_TITLE = 220;
-const NO_NUMBER = 0xffe5e5e5; // light grey, for -inf
+const NO_NUMBER = 0xffe5e5e5; // light grey, for what is no number; such a cell also gets a ×
+const LABEL = 11; // the size of a word, where there is room
+const CONTROLS = 400; // the height of what stands above and below maps that fit into the window, the page's own bars included
 const PAUSE = 60; // ms between two messages about where the pointer is
 const SILENCE = 400; // ms without change, after which a screen reader is told
 const HINT = "Arrow keys move over the cells, Page Up and Page Down over the maps, Home and End to the ends of a row. Enter or a click chooses a cell.";
 
 function render({ model, el }) {
   const root = add(el, "div", "tm-head-map");
+  const above = model.get("reads_above"); // the line that reads out stands where the eye is
+  const head = above ? add(root, "div", "tm-head") : null;
+  const row = above ? wordRow(root, model, { point: (to) => point(to), changed: () => later() }) : null;
   const scroller = add(root, "div", "tm-scroll");
   const canvas = add(scroller, "canvas");
   const foot = add(root, "div", "tm-foot");
-  const readout = add(foot, "div", "tm-readout");
+  const readout = add(head || foot, "div", "tm-readout");
+  const reason = head && add(head, "div", "tm-reason");
+  const remark = head && add(foot, "div", "tm-remark");
   const legend = add(foot, "div", "tm-legend");
   const hint = add(root, "div", "tm-unseen");
   const status = add(root, "div", "tm-unseen");
@@ -30,11 +36,12 @@ function render({ model, el }) {
   // as an image, the canvas would not get the arrow keys from a screen reader
   set(canvas, { role: "application", "aria-roledescription": "heat map", "aria-describedby": hint.id });
   set(status, { role: "status" });
-  for (const seen of [readout, legend]) set(seen, { "aria-hidden": "true" }); // the status says the same, once nothing moves
+  for (const seen of [head || readout, legend]) set(seen, { "aria-hidden": "true" }); // the status says the same, once nothing moves
 
   const context = canvas.getContext("2d");
   const tile = document.createElement("canvas"); // one pixel a cell, the panels below each other
   const palettes = {};
+  let hatch = null; // the pattern of masked cells
   let scene = null; // what is drawn now: numbers, panels, sizes, positions
   let [room, ink] = [0, "#111827"]; // the width to draw in, the colour of the page's text
   let cell = null; // the cell that is pointed at or focused: [panel, row, column]
@@ -62,27 +69,35 @@ function render({ model, el }) {
   }
 
   function layout({ n, rows, columns, panels }) {
-    context.font = `bold 11px ${FONT}`; // bold, because a word is when it is pointed at
+    context.font = `bold ${LABEL}px ${FONT}`; // bold, because a word is when it is pointed at
     const rowWords = model.get("rows").map((word) => fitted(context, word, LONGEST_WORD));
     const columnWords = model.get("columns").map((word) => fitted(context, word, LONGEST_WORD));
     const widest = (words) => Math.ceil(Math.max(8, ...words.map((word) => context.measureText(word).width)));
     const [left, tallest] = [widest(rowWords) + 10, widest(columnWords)];
-    context.font = `bold 12px ${FONT}`;
+    context.font = `${model.get("focus") < 0 ? "" : "bold "}12px ${FONT}`;
     const titles = panels.map((panel) => fitted(context, panel.title + (panel.dim ? " (off)" : ""), LONGEST_TITLE));
     const titleWidth = widest(titles);
     const wish = model.get("cell_size");
+    const share = Math.max(rows, columns) > 24 ? 0 : model.get("fit"); // of the window's height, for all panels together
     const fits = (perLine) => Math.floor((room / perLine - GAP - left) / columns);
+    const tall = Math.min(share * window.innerHeight, window.innerHeight - CONTROLS);
+    const height = (lines) => Math.floor((tall / lines - 24 - tallest - 8 - 14) / rows);
     const enough = Math.min(wish, Math.max(SMALLEST, Math.floor(180 / columns)));
     let perLine = n;
-    while (perLine > 1 && (fits(perLine) < enough || room / perLine < titleWidth + GAP)) perLine--;
+    if (share) {
+      const size = (each) => Math.min(wish, fits(each), Math.max(LABEL, height(Math.ceil(n / each))));
+      for (let each = n - 1; each > 0; each--) if (size(each) > size(perLine)) perLine = each;
+    } else while (perLine > 1 && (fits(perLine) < enough || room / perLine < titleWidth + GAP)) perLine--;
     const lines = Math.ceil(n / perLine);
     perLine = Math.ceil(n / lines); // 9 panels as 5 + 4, not 8 + 1
-    const size = Math.max(SMALLEST, Math.min(wish, fits(perLine)));
+    const size = Math.max(SMALLEST, Math.min(wish, fits(perLine), share ? Math.max(LABEL, height(lines)) : wish));
     const upright = tallest > size - 6; // words that do not fit above their column stand upright
     const top = 24 + (upright ? tallest + 8 : 18);
-    const panelWidth = Math.max(left + size * columns, titleWidth) + GAP;
+    const label = Math.max(8, Math.min(LABEL, size)); // smaller words, before words are left out
+    if (share) titles.forEach((title, p) => (titles[p] = fitted(context, title, Math.max(40, Math.floor(room / perLine) - GAP))));
+    const panelWidth = Math.max(left + size * columns, share ? Math.min(titleWidth, Math.floor(room / perLine) - GAP) : titleWidth) + GAP;
     const panelHeight = top + size * rows + 14;
-    return { rowWords, columnWords, titles, left, top, size, perLine, upright, panelWidth, panelHeight, width: perLine * panelWidth, height: lines * panelHeight };
+    return { rowWords, columnWords, titles, left, top, size, label, perLine, upright, panelWidth, panelHeight, width: perLine * panelWidth, height: lines * panelHeight };
   }
 
   const origin = (p) => [(p % scene.perLine) * scene.panelWidth + scene.left, Math.floor(p / scene.perLine) * scene.panelHeight + scene.top];
@@ -92,7 +107,8 @@ function render({ model, el }) {
     const { labels } = scene.panels[p];
     const v = value(p, i, j);
     if (labels) return labels[i][j];
-    if (!Number.isFinite(v)) return v < 0 ? "−∞" : "∞";
+    if (Number.isNaN(v)) return "×";
+    if (!Number.isFinite(v)) return v > 0 ? "∞" : scene.panels[p].palette === "signed" ? "−∞" : "";
     const text = v.toFixed(digits);
     return Number(text) === 0 ? text.replace("-", "") : text;
   };
@@ -115,10 +131,13 @@ function render({ model, el }) {
     else {
       const [focus, ratio] = [model.get("focus"), window.devicePixelRatio || 1];
       const texts = fresh ? JSON.stringify([now.n, focus, model.get("rows"), model.get("columns"), now.panels.map((panel) => [panel.title, panel.dim])]) : before.texts;
-      const frameNow = [room, ratio, ink].join();
+      const frameNow = [room, ratio, ink, model.get("fit") && window.innerHeight].join();
       const same = before?.frame === frameNow && before.texts === texts;
       scene = { ...before, ...now, ...(same ? null : layout(now)), frame: frameNow, texts, focus, stamp: model.get("stamp") };
-      if (!same) resize(ratio);
+      if (!same) {
+        resize(ratio);
+        [hatch, scene.words, scene.ratio] = [hatched(ink), wordsOnce(ratio), ratio];
+      }
       if (fresh) colour();
       const pointed = isThere(cell) ? cell[0] : null;
       for (let p = 0; p < scene.n; p++) {
@@ -126,6 +145,7 @@ function render({ model, el }) {
         drawCells(p);
       }
       lit = pointed;
+      row?.draw(scene, shownCell(), ink, hatch);
     }
     say();
   }
@@ -148,7 +168,7 @@ function render({ model, el }) {
       const [first, factor] = name === "words" ? [0, 1] : [low, 255 / (high - low)];
       for (const end = (p + 1) * rows * columns; k < end; k++) {
         const v = numbers[k];
-        pixels[k] = Number.isFinite(v) ? table[Math.floor(Math.min(255, Math.max(0, (v - first) * factor)) + 0.5)] : NO_NUMBER;
+        pixels[k] = v === -Infinity ? 0 : Number.isFinite(v) ? table[Math.floor(Math.min(255, Math.max(0, (v - first) * factor)) + 0.5)] : NO_NUMBER;
       }
     }
     if (tile.width !== columns || tile.height !== n * rows) [tile.width, tile.height] = [columns, n * rows];
@@ -158,48 +178,77 @@ function render({ model, el }) {
   }
 
   function drawLabels(p) {
-    const { rows, columns, size, left, top, upright, panelWidth, panelHeight } = scene;
+    const { size, columns, left, top, panelWidth, panelHeight, focus, titles, words } = scene;
     const [x0, y0] = origin(p);
     context.clearRect(x0 - left, y0 - top, panelWidth, panelHeight);
     context.globalAlpha = scene.panels[p].dim ? 0.6 : 1;
     context.fillStyle = ink;
     context.textAlign = "left";
     context.textBaseline = "middle";
-    context.font = `${p === scene.focus ? "bold " : ""}12px ${FONT}`;
-    const spare = size * columns - context.measureText(scene.titles[p]).width;
-    context.fillText(scene.titles[p], x0 + Math.max(-left, Math.min(-2, spare)), y0 - top + 11);
-    const [, row, column] = isThere(cell) && cell[0] === p ? cell : [];
+    context.font = `${p === focus ? "bold " : ""}12px ${FONT}`;
+    const spare = size * columns - context.measureText(titles[p]).width;
+    context.fillText(titles[p], x0 + Math.max(-left, Math.min(-2, spare)), y0 - top + 11);
+    if (isThere(cell) && cell[0] === p) writeWords(context, x0, y0, cell[1], cell[2]);
+    else context.drawImage(words, x0 - left, y0 - top, words.width / scene.ratio, words.height / scene.ratio);
+    context.globalAlpha = 1;
+  }
+
+  // every panel has the same words, so they are written once and copied
+  function wordsOnce(ratio) {
+    const { rows, columns, size, left, top } = scene;
+    const sheet = document.createElement("canvas");
+    [sheet.width, sheet.height] = [Math.ceil((left + size * columns + 8) * ratio), Math.ceil((top + size * rows) * ratio)];
+    const pen = sheet.getContext("2d");
+    pen.scale(ratio, ratio);
+    pen.fillStyle = ink;
+    pen.textBaseline = "middle";
+    writeWords(pen, left, top);
+    return sheet;
+  }
+
+  function writeWords(pen, x0, y0, row, column) {
+    const { rows, columns, size, upright, label } = scene;
     const rowWord = (i) => {
-      context.textAlign = "right";
-      context.fillText(scene.rowWords[i], x0 - 6, y0 + (i + 0.5) * size);
+      pen.textAlign = "right";
+      pen.fillText(scene.rowWords[i], x0 - 6, y0 + (i + 0.5) * size);
     };
     const columnWord = (j) => {
-      context.save();
-      context.translate(x0 + (j + 0.5) * size, y0 - (upright ? 6 : 11));
-      if (upright) context.rotate(-Math.PI / 2);
-      context.textAlign = upright ? "left" : "center";
-      context.fillText(scene.columnWords[j], 0, 0);
-      context.restore();
+      pen.save();
+      pen.translate(x0 + (j + 0.5) * size, y0 - (upright ? 6 : 11));
+      if (upright) pen.rotate(-Math.PI / 2);
+      pen.textAlign = upright ? "left" : "center";
+      pen.fillText(scene.columnWords[j], 0, 0);
+      pen.restore();
     };
-    const every = Math.ceil(LINE / size); // not every word fits beside a very small cell
-    const free = (k, pointed) => pointed === undefined || Math.abs(k - pointed) * size >= LINE; // the pointed-at one always does
-    context.font = `11px ${FONT}`;
-    for (let i = 0; i < rows; i += every) if (free(i, row)) rowWord(i);
-    for (let j = 0; j < columns; j += every) if (free(j, column)) columnWord(j);
-    context.font = `bold 11px ${FONT}`;
+    const every = Math.ceil(label / size); // not every word fits beside a very small cell: a dot stands for it
+    const free = (k, pointed) => pointed === undefined || Math.abs(k - pointed) * size >= label; // the pointed-at one always does
+    pen.font = `${label}px ${FONT}`;
+    for (let i = 0; i < rows; i++)
+      if (i % every) pen.fillRect(x0 - 7, y0 + (i + 0.5) * size, 2, 1);
+      else if (free(i, row)) rowWord(i);
+    for (let j = 0; j < columns; j++)
+      if (j % every) pen.fillRect(x0 + (j + 0.5) * size, y0 - 7, 1, 2);
+      else if (free(j, column)) columnWord(j);
+    pen.font = `bold ${label}px ${FONT}`;
     if (row !== undefined) rowWord(row);
     if (row !== undefined) columnWord(column);
-    context.globalAlpha = 1;
   }
 
   function drawCells(p) {
     const { rows, columns, size } = scene;
-    const { dim, digits, labels } = scene.panels[p];
+    const { dim, digits, labels, faint } = scene.panels[p];
     const [x0, y0] = origin(p);
     context.clearRect(x0 - 3, y0 - 3, size * columns + 6, size * rows + 6);
     context.globalAlpha = dim ? 0.35 : 1;
     context.imageSmoothingEnabled = false;
     context.drawImage(tile, 0, p * rows, columns, rows, x0, y0, size * columns, size * rows);
+    context.globalAlpha = 0.35;
+    for (const i of dim ? [] : (faint ?? [])) {
+      context.clearRect(x0, y0 + i * size, size * columns, size);
+      context.drawImage(tile, 0, p * rows + i, columns, 1, x0, y0 + i * size, size * columns, size);
+    }
+    context.globalAlpha = 1;
+    mark(p, x0, y0);
     context.globalAlpha = 0.3; // a thin frame: white cells on a white page and black ones on a dark page have an edge
     context.strokeStyle = ink;
     context.lineWidth = 1;
@@ -214,11 +263,13 @@ function render({ model, el }) {
         for (let j = 0; j < columns; j++) {
           const c = scene.pixels[(p * rows + i) * columns + j];
           const bright = 0.299 * (c & 255) + 0.587 * ((c >> 8) & 255) + 0.114 * ((c >> 16) & 255) > 140;
-          context.fillStyle = dim ? ink : bright ? "#000" : "#fff";
+          context.fillStyle = dim || !c || faint?.includes(i) ? ink : bright ? "#000" : "#fff";
           context.fillText(written(p, i, j), x0 + (j + 0.5) * size, y0 + (i + 0.5) * size);
         }
     }
     if (p === scene.focus) outline(x0 - 2, y0 - 2, size * columns + 4, size * rows + 4, ink, 2);
+    const kept = model.get("rest");
+    if (kept[0] === p && isThere(kept)) outline(x0 + kept[2] * size - 1, y0 + kept[1] * size - 1, size + 2, size + 2, "#e11d48", 2);
     if (!isThere(cell)) return;
     // the pointed-at row and column are marked in every panel, so that heads can be compared
     const [panel, i, j] = cell;
@@ -231,6 +282,26 @@ function render({ model, el }) {
     outline(x0 + j * size - 1, y0 + i * size - 1, size + 2, size + 2, "#e11d48", 2);
   }
 
+  // masked cells are hatched, and a cell that holds no number has a cross: neither is a colour of the scale
+  function mark(p, x0, y0) {
+    const { rows, columns, size, numbers } = scene;
+    for (let i = 0; i < rows; i++)
+      for (let j = 0, from = -1; j <= columns; j++) {
+        const v = j < columns ? numbers[(p * rows + i) * columns + j] : 0;
+        if (v === -Infinity) from = from < 0 ? j : from;
+        else if (from >= 0) {
+          context.fillStyle = hatch;
+          context.fillRect(x0 + from * size, y0 + i * size, (j - from) * size, size);
+          from = -1;
+        }
+        if (!Number.isNaN(v)) continue;
+        context.fillStyle = "#000";
+        context.textAlign = "center";
+        context.font = `bold ${Math.max(8, Math.min(14, size))}px ${FONT}`;
+        context.fillText("×", x0 + (j + 0.5) * size, y0 + (i + 0.5) * size);
+      }
+  }
+
   function outline(x, y, width, height, colour, thickness, dash = []) {
     context.strokeStyle = colour;
     context.lineWidth = thickness;
@@ -239,11 +310,12 @@ function render({ model, el }) {
   }
 
   function explain() { // what the colours mean, where that is one thing for all panels
-    const names = ["weights", "signed"].map((name) => [name, scene.panels.filter((panel) => panel.palette === name)]);
+    const names = ["weights", "signed", "lengths"].map((name) => [name, scene.panels.filter((panel) => panel.palette === name && !panel.labels)]);
     const bars = names.filter(([, [first, ...others]]) => first && others.every(({ low, high }) => low === first.low && high === first.high));
     const texts = bars.map(([name, [{ low, high }]]) => [low, name, high]);
-    if (legend.dataset.shows === String(texts)) return;
-    legend.dataset.shows = String(texts);
+    const masked = scene.numbers.includes(-Infinity);
+    if (legend.dataset.shows === String([texts, masked])) return;
+    legend.dataset.shows = String([texts, masked]);
     legend.replaceChildren();
     for (const [low, name, high] of texts) {
       const stops = Array.from({ length: 18 }, (_, k) => palette(name)[15 * k]).map((c) => `rgb(${c & 255},${(c >> 8) & 255},${(c >> 16) & 255})`);
@@ -251,28 +323,52 @@ function render({ model, el }) {
       add(legend, "span", "tm-bar").style.background = `linear-gradient(to right, ${stops})`;
       add(legend, "span").textContent = String(Number(high.toPrecision(3)));
     }
+    if (!masked) return;
+    add(legend, "span", "tm-bar tm-hatched");
+    add(legend, "span").textContent = "masked";
   }
 
   // -- reading out ---------------------------------------------------------------------------------
 
   let silence = 0;
+  let spoken = null;
+  let why = {}; // the reasons that are known for the numbers that are shown, by cell
+  function shownCell() { // the pointed-at cell, else the chosen one
+    const kept = model.get("rest");
+    return isThere(cell) ? cell : isThere(kept) ? kept : null;
+  }
+
   function say() {
-    const text = isThere(cell) ? sentence(...cell) : (keyboard && HINT) || model.get("note") || "Point at a cell, or press the arrow keys, to read its number.";
-    if (readout.textContent === text) return;
-    readout.textContent = text;
+    const at = shownCell();
+    const note = model.get("note") || "Point at a cell, or press the arrow keys, to read its number.";
+    const text = (row && scene && row.sentence(scene)) || (at ? sentence(...at) : (keyboard && HINT) || note);
+    if (why.stamp !== model.get("stamp")) why = { stamp: model.get("stamp") };
+    why[model.get("reason_of")] = model.get("reason");
+    const because = why[at] ?? ""; // empty until Python has answered, never another cell's
+    const texts = [text, because, note];
+    [readout, reason, remark].forEach((line, k) => {
+      if (line && line.textContent !== texts[k]) put(line, texts[k]);
+    });
+    const whole = reason ? `${text}. ${because}` : text;
+    if (whole === spoken) return;
+    spoken = whole;
     clearTimeout(silence);
-    silence = setTimeout(() => (status.textContent = text), status.textContent ? SILENCE : 0);
+    silence = setTimeout(() => put(status, whole), status.textContent ? SILENCE : 0);
   }
 
   function sentence(p, i, j) {
     const { title, labels, digits, palette: name, dim } = scene.panels[p];
     const names = { "{row}": model.get("rows")[i], "{column}": model.get("columns")[j] };
     const place = model.get("reads").replace(/\{row\}|\{column\}/g, (slot) => names[slot]);
-    const text = `${title}${dim ? " (off)" : ""} · ${place}: ${labels ? labels[i][j] : written(p, i, j, Math.max(3, digits))}`;
-    if (name !== "weights") return text;
+    const text = `${title}${dim ? " (off)" : ""} · ${place}: `;
+    if (labels) return text + labels[i][j];
+    if (value(p, i, j) === -Infinity && name === "weights") return `${text}masked, weight 0`;
+    const number = Number.isNaN(value(p, i, j)) ? "not a number (NaN)" : written(p, i, j, Math.max(3, digits));
+    if (name !== "weights") return text + number;
     const start = (p * scene.rows + i) * scene.columns;
-    const sum = scene.numbers.subarray(start, start + scene.columns).reduce((a, b) => a + b, 0);
-    return `${text} · row sums to ${sum.toFixed(3)}`;
+    const sum = scene.numbers.subarray(start, start + scene.columns).reduce((a, b) => (b === -Infinity ? a : a + b), 0);
+    const uncounted = scene.panels[p].faint?.includes(i) ? " · this row never counted in the training" : "";
+    return `${text}${reason ? "weight " : ""}${number} · row sums to ${sum.toFixed(3)}${uncounted}`;
   }
 
   // -- pointer and keyboard ------------------------------------------------------------------------
@@ -356,29 +452,36 @@ function render({ model, el }) {
   // -- what may change around it -------------------------------------------------------------------
 
   function look() {
+    if (room === scroller.clientWidth) return; // its own height, which a drawing changes
     room = scroller.clientWidth;
     later();
   }
   const watcher = new ResizeObserver(look);
-  watcher.observe(root);
-  root.addEventListener("transitionend", look); // another theme has another colour: see head_map.css
+  watcher.observe(scroller);
+  root.addEventListener("transitionend", later); // another theme has another colour: see head_map.css
   const soon = () => setTimeout(later, 400); // the new theme's sheet comes a little after its name
   const theme = new MutationObserver(() => (later(), soon()));
   theme.observe(document.body, { attributeFilter: ["data-jp-theme-name", "data-vscode-theme-kind"] });
   window.addEventListener("resize", later); // another screen may have other pixels
-  model.on("change:stamp", later); // everything else is set in the same message
+  model.on("change:stamp change:reason change:reason_of", later); // everything else is set in the same message
   later();
   return () => {
     watcher.disconnect();
     theme.disconnect();
     window.removeEventListener("resize", later);
-    model.off("change:stamp", later);
+    model.off("change:stamp change:reason change:reason_of", later);
     cancelAnimationFrame(frame);
     for (const timer of [pause, silence]) clearTimeout(timer);
   };
 }
 
 const set = (element, attributes) => Object.entries(attributes).forEach(([name, text]) => element.setAttribute(name, text));
+
+// A text that changes at every step: its node stays, or the whole page would be styled again because of the :has() rules.
+function put(element, text) {
+  if (element.firstChild) element.firstChild.data = text;
+  else element.textContent = text;
+}
 
 function add(parent, tag, className = "") {
   const child = parent.appendChild(document.createElement(tag));
@@ -393,6 +496,21 @@ function fitted(context, text, width) {
   const letters = [...text]; // whole characters, never half of one
   while (letters.length > 1 && context.measureText(`${letters.join("")}…`).width > width) letters.pop();
   return `${letters.join("")}…`;
+}
+
+function hatched(ink) {
+  const [tile, side] = [document.createElement("canvas"), 6];
+  [tile.width, tile.height] = [side, side];
+  const context = tile.getContext("2d");
+  context.strokeStyle = ink;
+  context.globalAlpha = 0.45;
+  for (const x of [-side, 0, side]) {
+    context.beginPath();
+    context.moveTo(x, side);
+    context.lineTo(x + side, 0);
+    context.stroke();
+  }
+  return context.createPattern(tile, "repeat");
 }
 
 export default { render };

@@ -35,7 +35,7 @@ def view_entry(widget: widgets.DOMWidget) -> dict:
 
 
 def show_with_fallback(widget: widgets.DOMWidget, fallback: Iterable[tuple[dict, dict]]) -> None:
-    """Display the live view, and then its one or two static outputs, as (data, metadata); the last holds a note()."""
+    """Display the live view, then one or two static outputs as (data, metadata), the last with a note()."""
     widget.add_class("tm-live")
     display(view_entry(widget), raw=True)
     for data, metadata in fallback:  # drawn after the view is on its way

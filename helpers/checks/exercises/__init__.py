@@ -1,4 +1,5 @@
-"""The exercises, one file a notebook. A new one is written there, and stands in its notebook and its solutions."""
+"""The exercises, one file a notebook. A new one is written there, and stands in its notebook and its
+solutions."""
 
 from helpers.checks.exercises import (
     notebook_00,

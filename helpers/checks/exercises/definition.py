@@ -41,7 +41,7 @@ class Exercise:
     pipeline:  the right answer made of the catalogue's steps, so that its mistakes are known
     own:       further mistakes, which only this exercise knows
     problem:   for an exercise with many right answers: what is wrong with this one, or ""
-    steps:     what a right answer works out on its way, by name (helpers/checks/steps.py)
+    steps:     what a right answer computes on its way, by the field's names (helpers/checks/intermediates.py)
     lesson:    one sentence on what to take from it, shown after "Right"
     """
 
@@ -74,6 +74,7 @@ class Exercise:
         ]
 
     def _wrong(self, *mistakes: Mistake) -> Wrong:
+        assert self.pipeline, "only an exercise with a pipeline has the catalogue's mistakes"
         return Wrong(
             " and ".join(m.name for m in mistakes),
             partial(self.pipeline, steps_with(*mistakes)),

@@ -22,7 +22,7 @@ def _tables():
     return [
         *_weights(),
         Case({"weights": drawn(0)(2, 3)}, {"n_queries": 2, "n_keys": 3}),
-    ]  # rows that don't sum to 1
+    ]  # rows that do not sum to 1
 
 
 EXERCISES = (
@@ -55,8 +55,8 @@ EXERCISES = (
             ),
         ),
         lesson=(
-            "axis=-1 is the last axis: with (n_queries, n_keys) it runs over the keys, so each "
-            "query keeps one number."
+            "Each query spreads a total weight of 1 over the keys; that's why a row, and not a column, is the"
+            " thing to sum."
         ),
     ),
     Exercise(
@@ -65,14 +65,14 @@ EXERCISES = (
         _weights,
         "the position of the largest weight in each row, (n_queries,)",
         (
-            "NumPy has a method that gives the position of the largest number, rather than the number.",
+            "NumPy has a method that returns the position of the largest number, rather than the number.",
             "It is argmax, and it needs an axis, as sum does.",
         ),
         own=(
             Wrong(
                 "largest weights",
                 lambda w: w.max(axis=-1),
-                "These are the largest weights. What's asked for is the position where each one stands: argmax instead"
+                "These are the largest weights. What's asked for is the position of each: argmax instead"
                 " of max.",
             ),
             Wrong(
@@ -82,14 +82,14 @@ EXERCISES = (
                 " keys (axis=-1).",
             ),
             Wrong(
-                "one position for the table",
+                "one place for the table",
                 lambda w: w.argmax(),
-                "That is one position for the whole table. Each of the {n_queries} rows has one (axis=-1).",
+                "That's one position for the whole table. Each of the {n_queries} rows has one (axis=-1).",
             ),
             Wrong(
                 "counted from 1",
                 lambda w: w.argmax(axis=-1) + 1,
-                "The positions are counted from 1. Python counts from 0: the first key has the position 0.",
+                "Your positions are counted from 1. Python counts from 0, so the first key has position 0.",
             ),
             Wrong(
                 "smallest weights",
@@ -98,7 +98,8 @@ EXERCISES = (
             ),
         ),
         lesson=(
-            "argmax returns a position, max the number that stands there; the axis means the same in both."
+            "argmax along the last axis asks each query for its favourite key. Keep the axis in mind: it's"
+            " the keys that are chosen among."
         ),
     ),
 )

@@ -40,7 +40,7 @@ EXERCISES = (
         _vectors,
         "one number",
         (
-            "Multiply the numbers at the same position, and do something with the products.",
+            "Multiply the numbers at the same position, then do something with the products.",
             "Add the products up: sum(a * b for a, b in zip(q, k)), or q @ k.",
         ),
         own=(
@@ -92,8 +92,8 @@ EXERCISES = (
             ),
         ),
         lesson=(
-            "A score is one number for a whole pair of vectors: large if they point the same way, "
-            "and if they're long."
+            "A score is a dot product: multiply position by position, add everything up, and you have one"
+            " number for a query and a key."
         ),
     ),
     Exercise(
@@ -106,11 +106,12 @@ EXERCISES = (
             "The queries are x @ w_q. Return all three, separated by commas.",
         ),
         catalogue.project,
+        steps=intermediates.projections,
         own=(
             Wrong(
                 "keys and values exchanged",
                 lambda x, w_q, w_k, w_v: (x @ w_q, x @ w_v, x @ w_k),
-                "Keys and values have been swapped: the order is queries, keys, values.",
+                "Keys and values are swapped: the order is queries, keys, values.",
             ),
             Wrong(
                 "only the queries",
@@ -118,10 +119,9 @@ EXERCISES = (
                 "These are the queries alone. Return all three, separated by commas.",
             ),
         ),
-        steps=intermediates.projections,
         lesson=(
-            "Queries, keys and values are three views of the same words; only the matrices, which "
-            "are learned, differ."
+            "Three matrices turn one word vector into a query, a key and a value; a single product does it"
+            " for all words at once."
         ),
     ),
 )

@@ -22,23 +22,26 @@ def my_outputs(weights, values):
     return weights @ values
 
 
-def _scale_sizes(scores, d_k):
-    return sizes_of(n_queries=len(scores), n_keys=scores.shape[1], d_k=d_k, d_v=d_k, d_model=d_k)
-
-
 def _scale():
-    # Square and other d_k: whole square roots hide int() and round(). Whole scores hide nothing else.
+    # Whole square roots would hide int() and round(), so not every d_k is a square. Some scores are whole.
     made = [(5 * drawn(seed)(n, m), d_k) for seed, n, m, d_k in ((7, 3, 5, 16), (8, 4, 2, 64), (9, 5, 3, 10))]
     made += [(np.array([[4, -7, 0], [1, 12, -3]]), 33), (5 * drawn(11)(3, 2), 2)]
     return [Case({"scores": scores, "d_k": d_k}, _scale_sizes(scores, d_k)) for scores, d_k in made]
 
 
+def _scale_sizes(scores, d_k):
+    return sizes_of(n_queries=len(scores), n_keys=scores.shape[1], d_k=d_k, d_v=d_k, d_model=d_k)
+
+
+def _scaled(steps, scores, d_k):
+    return steps["scale"](scores, {**_scale_sizes(scores, d_k), "columns": d_k})
+
+
 def _scores():
-    # exp of the far ones overflows, unless the row's maximum goes first, and nothing but it.
-    far = np.array([[1012.0, 1014.0, 1009.0], [-3.0, -1.0, -2.5], [0.0, 1010.0, -5.0]])
+    # exp of the far ones overflows, unless the row's own maximum goes first. Some scores are whole numbers.
+    far = np.array([[1012.0, 1014.0, 1009.0], [-3.0, -1.0, -2.5], [0.0, 1200.0, 0.0]])
     apart = np.array([[0.0, 1100, 0, 3], [-1100, -1101, -1099, -1100], [0, -1100, 1, 2]])
-    whole = np.array([[3, 4, 5], [0, 2, 1]])
-    made = (2 * drawn(9)(3, 5), 2 * drawn(10)(4, 4), far, apart, whole)
+    made = (2 * drawn(9)(3, 5), 2 * drawn(10)(4, 4), far, apart, np.array([[3, 1, 0], [0, -2, 5]]))
     return [
         Case({"scores": scores}, {"n_queries": len(scores), "n_keys": scores.shape[1], "largest": 1014})
         for scores in made
@@ -54,12 +57,6 @@ def _outputs():
     ]
 
 
-def _scaled(steps, scores, d_k):
-    n_queries, n_keys = scores.shape
-    sizes = {name: d_k for name in ("d_k", "d_v", "d_model", "columns")}
-    return steps["scale"](scores, {**sizes, "n_queries": n_queries, "n_keys": n_keys})
-
-
 EXERCISES = (
     Exercise(
         my_scale,
@@ -70,8 +67,8 @@ EXERCISES = (
         _scaled,
         steps=intermediates.scale,
         lesson=(
-            "The divisor is the standard deviation that a sum of d_k products has at random, so "
-            "scores stay as large as before whatever d_k is."
+            "Dividing by √d_k, and not by d_k, keeps the standard deviation of random scores at 1 whatever"
+            " the size of a head."
         ),
     ),
     Exercise(
@@ -81,7 +78,7 @@ EXERCISES = (
         "weights, the shape of scores; each row sums to 1",
         (
             (
-                "Three moves: subtract the largest score of each row, raise e to the rest, divide by the"
+                "Three moves: subtract the largest score of each row, exponentiate the rest, divide by each"
                 " row's sum."
             ),
             (
@@ -92,8 +89,8 @@ EXERCISES = (
         lambda steps, scores: steps["softmax"](scores, steps),
         steps=intermediates.of_softmax,
         lesson=(
-            "Subtracting the row's maximum changes no weight, since softmax sees only "
-            "differences; it just keeps exp in range."
+            "Subtracting the row's maximum changes nothing in the result and keeps exp from overflowing, so a"
+            " safe softmax always does it."
         ),
     ),
     Exercise(
@@ -106,9 +103,6 @@ EXERCISES = (
             "That is what a matrix product does: weights @ values.",
         ),
         lambda steps, weights, values: steps["mix"](weights, values),
-        lesson=(
-            "A matrix product with weights on the left is a weighted mean of the rows on the "
-            "right, for all queries at once."
-        ),
+        lesson="A matrix product of weights and values is a weighted sum for every query at once.",
     ),
 )

@@ -7,7 +7,7 @@ import numpy as np
 from helpers.attention import softmax
 from helpers.checks import catalogue, intermediates
 from helpers.checks.exercises.definition import Case, Exercise
-from helpers.checks.exercises.inputs import attention_case, attention_cases, drawn, projection_case
+from helpers.checks.exercises.inputs import attention_case, attention_cases, drawn, projection_case, sizes_of
 
 
 def my_attention(queries, keys, values):
@@ -28,31 +28,49 @@ def my_cross_attention(x, context, w_q, w_k, w_v):
 
 
 def _masked():
-    # No row is full: inverted, it would be empty, and what comes of an empty row depends on how −∞ is written.
-    looks_back = np.tri(5, dtype=bool) & ~np.tri(5, k=-3, dtype=bool)
-    gaps = np.array([[1, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 1]], dtype=bool)
-    padding = np.array(
-        [[1, 1, 0, 1, 0, 0], [0, 1, 1, 1, 0, 0], [1, 0, 1, 0, 0, 0], [0, 1, 0, 1, 0, 0]], dtype=bool
+    # No row is full: inverted, it would be empty, and what comes of an empty row depends on how −∞ is
+    # written.
+    looks_back, gaps = (
+        np.tri(5, dtype=bool) & ~np.tri(5, k=-3, dtype=bool),
+        np.array([[1, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 1]], dtype=bool),
     )
-    zero, low = attention_case(16, 4, 6, 5, 2, padding), attention_case(17, 4, 6, 3, 2, padding)
-    zero.arguments["queries"][1] = 0  # all its scores are exactly 0, and hidden only where the mask says so
+    padding = np.array([[1, 1, 0, 1, 0, 0], [0, 1, 1, 1, 0, 0], [1, 0, 1, 0, 0, 0], [0, 1, 0, 1, 0, 0]], bool)
+    low = attention_case(17, 4, 6, 3, 2, padding)  # scores far below 0: what hides must be lower still
     keys, queries = low.arguments["keys"], low.arguments["queries"]
-    keys[:, 0], queries[:, 0] = (
-        -4.0 + keys[:, 0] / 10,
-        7.0,
-    )  # scores far below 0: what hides must be lower still
-    return [attention_case(14, 5, 5, 4, 3, looks_back), attention_case(15, 3, 4, 2, 5, gaps), zero, low]
+    keys[:, 0], queries[:, 0] = keys[:, 0] / 10 - 4, 7
+    return [
+        attention_case(14, 5, 5, 4, 3, looks_back),
+        attention_case(15, 3, 4, 2, 5, gaps),
+        _with_scores_of_0(),
+        low,
+    ]
+
+
+def _with_scores_of_0():
+    """Whole numbers, scores of 0 that aren't hidden, and a key that is hidden from every query."""
+    queries, keys = np.array([[1, 0, 2], [0, 2, 0]]), np.array([[0, 3, 0], [2, 0, 0], [1, -1, 1], [5, 5, 5]])
+    mask = np.array([[1, 1, 1, 0], [1, 1, 0, 0]], dtype=bool)
+    arguments = {"queries": queries, "keys": keys, "values": np.array([[1, 2], [3, -1], [0, 4], [9, 9]])}
+    return Case(arguments | {"mask": mask}, sizes_of(n_queries=2, n_keys=4, d_k=3, d_v=2))
 
 
 def _cross():
     cases = []
-    made = ((16, 3, 5, 6, 4, 2), (17, 4, 4, 5, 3, 2), (18, 5, 3, 4, 4, 4))
-    for seed, n_queries, n_keys, d_model, d_k, d_v in made:
+    for seed, n_queries, n_keys, d_model, d_k, d_v in (
+        (16, 3, 5, 6, 4, 2),
+        (17, 4, 4, 5, 3, 2),
+        (18, 5, 3, 4, 4, 4),
+    ):
         case = projection_case(seed, n_queries, d_model, d_k, d_v)
         x, *matrices = case.arguments.items()
         context = ("context", drawn(seed + 100)(n_keys, d_model))
         cases.append(Case(dict([x, context, *matrices]), {**case.sizes, "n_keys": n_keys}))
     return cases
+
+
+def _cross_attention(steps, x, context, w_q, w_k, w_v):
+    queries, keys, values = catalogue.project(steps, x, w_q, w_k, w_v, context)
+    return catalogue.attention(steps, queries, keys, values, d_model=x.shape[-1])
 
 
 EXERCISES = (
@@ -67,10 +85,7 @@ EXERCISES = (
         ),
         catalogue.attention,
         steps=intermediates.attention,
-        lesson=(
-            "Nothing in these lines depends on how many queries or keys there are, and that's why "
-            "attention takes texts of any length."
-        ),
+        lesson="All of scaled dot-product attention is two matrix products with a softmax in between.",
     ),
     Exercise(
         my_masked_attention,
@@ -87,8 +102,8 @@ EXERCISES = (
         catalogue.attention,
         steps=intermediates.attention,
         lesson=(
-            "A score of −inf becomes a weight of exactly 0, and softmax shares the whole 1 among "
-            "the keys that are left."
+            "A mask belongs on the scores, before softmax: −∞ there is a weight of 0, and the rest of the row"
+            " still sums to 1."
         ),
     ),
     Exercise(
@@ -97,16 +112,14 @@ EXERCISES = (
         _cross,
         "the output, (n_queries, d_v)",
         (
-            "x asks, the context answers.",
+            "The words of x look for something in the words of the context.",
             "Queries come from x; keys and values both come from the context. The rest is as before.",
         ),
-        lambda steps, x, context, *matrices: catalogue.attention(
-            steps, *catalogue.project(steps, x, *matrices, context), d_model=x.shape[-1]
-        ),
+        _cross_attention,
         steps=intermediates.cross_attention,
         lesson=(
-            "Only the source of the rows differs from self-attention: as many outputs as there "
-            "are queries, as many weights in each row as there are keys."
+            "Self- and cross-attention are one formula; the only difference is where the keys and values come"
+            " from."
         ),
     ),
 )

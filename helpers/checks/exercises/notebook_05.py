@@ -84,14 +84,8 @@ EXERCISES = (
             ),
             Wrong(
                 "divided by √n_heads",
-                lambda x, w_q, w_k, w_v, w_o, n_heads: catalogue.multi_head(
-                    {**RIGHT, "scale": lambda s, sizes: s / math.sqrt(n_heads)},
-                    x,
-                    w_q,
-                    w_k,
-                    w_v,
-                    w_o,
-                    n_heads,
+                lambda *given: catalogue.multi_head(
+                    {**RIGHT, "scale": lambda scores, sizes: scores / math.sqrt(given[-1])}, *given
                 ),
                 "The scores are divided by the square root of the number of heads, √{n_heads}. A score is a sum"
                 " of d_k = {d_k} products, so the divisor is √{d_k}.",
@@ -114,15 +108,15 @@ EXERCISES = (
         ),
         steps=intermediates.multi_head,
         lesson=(
-            "All heads cost one product each for q, k and v: the head axis is just another batch "
-            "axis of the same two products."
+            "Project, split, attend, merge, W_O: with the heads in front, the attention line is the same as"
+            " for one head."
         ),
     ),
     Exercise(
         my_writes,
         "05",
         _writes,
-        "each head's contribution to the output, (n_heads, n, d_model)",
+        "what each head contributes, (n_heads, n, d_model)",
         (
             "Head i owns the rows i · d_v up to (i + 1) · d_v of W_O.",
             "Cut W_O to (n_heads, d_v, d_model); then found @ that multiplies head by head.",
@@ -130,8 +124,8 @@ EXERCISES = (
         catalogue.writes,
         steps=intermediates.writes,
         lesson=(
-            "The product with W_O is a sum over heads, so each head's contribution to the output "
-            "can be read, or removed, by itself."
+            "Concatenation followed by W_O is a sum of one contribution for each head, so a head can be"
+            " ablated by leaving its term out."
         ),
     ),
 )

@@ -10,7 +10,7 @@ from helpers.attention import softmax
 from helpers.checks import catalogue, intermediates
 from helpers.checks.catalogue import RIGHT
 from helpers.checks.exercises.definition import Case, Exercise, Wrong
-from helpers.checks.exercises.inputs import attention_case, attention_cases, drawn, weights_case
+from helpers.checks.exercises.inputs import attention_cases, drawn, weights_case
 
 
 def my_shares(weights):
@@ -28,13 +28,6 @@ def my_null_attention(queries, keys, values):
     scores = queries @ keys.T / np.sqrt(keys.shape[-1])
     scores = np.column_stack([scores, np.zeros(len(scores))])
     return softmax(scores)[:, :-1] @ values
-
-
-def _far_apart():
-    """Scores that exp can't hold, beside small ones: the null token must work with both."""
-    case = attention_case(15, 4, 5, 3, 2)
-    case.arguments["queries"][:2] *= 900
-    return [*attention_cases(), case]
 
 
 def _all_heads():
@@ -80,10 +73,18 @@ def _not_another_row(result, row, values):
         own, old = result @ values, row @ values
         at = np.abs(own - old).argmax()
         return (
-            f"Your row gives another output: its number {at} is {own[at]:.7g}, and the old row's is {old[at]:.7g}."
-            " They should be equal. Move along a direction that values.T maps to 0."
+            f"Your row gives another output: its number {at} is {own[at]:.7g}, and the old row's is {old[at]:.7g};"
+            " they should be equal. Move along a direction that values.T maps to 0."
         )
     return ""
+
+
+def _null_cases():
+    """One of them with scores far above and below 0, where exp overflows unless the largest is subtracted."""
+    first = attention_cases()[0]
+    far = {**first.arguments, "queries": 2_000 * first.arguments["queries"]}
+    largest = (far["queries"] @ far["keys"].T).max() / math.sqrt(far["keys"].shape[-1])
+    return [*attention_cases(), Case(far, {**first.sizes, "largest": largest})]
 
 
 def _null_attention(steps, queries, keys, values):
@@ -167,8 +168,8 @@ EXERCISES = (
         ),
         steps=intermediates.shares,
         lesson=(
-            "Shares compare the heads with one another for each pair of words; they no longer say "
-            "how much a query attends to a key."
+            "Normalised over heads, the numbers say which head attends to a key the most. They're no longer"
+            " attention weights."
         ),
     ),
     Exercise(
@@ -179,7 +180,7 @@ EXERCISES = (
         (
             (
                 "Look for a direction that changes neither the output nor the sum: one that values.T and a"
-                " row of ones both map to 0."
+                " row of ones both turn into 0."
             ),
             (
                 "Stack values.T on a row of ones; the last row of np.linalg.svd(…)[2] is such a direction."
@@ -189,14 +190,14 @@ EXERCISES = (
         ),
         problem=_not_another_row,
         lesson=(
-            "Different attention weights can have exactly the same effect, so weights alone don't "
-            "explain an output."
+            "Where there are more keys than numbers in a value, several rows of weights give the same output."
+            " A map alone doesn't prove what mattered."
         ),
     ),
     Exercise(
         my_null_attention,
         "06",
-        _far_apart,
+        _null_cases,
         "the output, (n_queries, d_v)",
         (
             (
@@ -214,7 +215,7 @@ EXERCISES = (
                 "no null token",
                 lambda q, k, v: catalogue.attention(RIGHT, q, k, v),
                 "Your weights over the {n_keys} real keys sum to 1, so the null token takes nothing. A column"
-                " of zeros belongs beside the scores, before softmax; afterwards the weights aren't divided"
+                " of zeros belongs beside the scores, before softmax; afterwards the weights are not divided"
                 " again.",
             ),
             Wrong(
@@ -244,8 +245,8 @@ EXERCISES = (
         ),
         steps=intermediates.null_attention,
         lesson=(
-            "The null token adds e^0 = 1 to each row's sum, so a query with only low scores can "
-            "attend to nothing."
+            "A null token lets a head attend to nothing: it adds 1 = e^0 to the denominator and 0 to the"
+            " output."
         ),
     ),
 )

@@ -74,7 +74,7 @@ EXERCISES = (
         ),
         own=(
             Wrong(
-                "sign reversed",
+                "sign turned",
                 lambda s, t: np.eye(len(s))[t] - _softmax_row(s),
                 "The sign is reversed: that is the direction in which the loss falls. The gradient points to"
                 " where it grows: probabilities minus 1 at the target.",
@@ -82,7 +82,7 @@ EXERCISES = (
             Wrong(
                 "target left out",
                 lambda s, t: _softmax_row(s),
-                "These are the probabilities. At the index of the target 1 has to be subtracted: all {n}"
+                "These are the probabilities. At the index of the target, 1 has to be subtracted: all {n}"
                 " entries then sum to 0.",
             ),
             Wrong(
@@ -92,13 +92,13 @@ EXERCISES = (
                 " target less likely.",
             ),
             Wrong(
-                "index subtracted",
+                "index taken away",
                 lambda s, t: _softmax_row(s) - t,
-                "You subtracted {target}, the target's index, from every probability. Take 1 away, at that"
+                "You subtracted {target}, the target's index, from every probability. Subtract 1, at that"
                 " index only.",
             ),
             Wrong(
-                "1 subtracted everywhere",
+                "1 taken away everywhere",
                 lambda s, t: _softmax_row(s) - 1,
                 "You subtracted 1 from every probability. Subtract it at the target's index only.",
             ),
@@ -110,13 +110,13 @@ EXERCISES = (
             Wrong(
                 "score instead of probability",
                 lambda s, t: s - np.eye(len(s))[t],
-                "You subtracted 1 from the scores. It's subtracted from the probabilities, softmax(scores).",
+                "You took 1 from the scores. It is taken from the probabilities, softmax(scores).",
             ),
             Wrong(
                 "gradient of the probability",
                 lambda s, t: _softmax_row(s)[t] * (np.eye(len(s))[t] - _softmax_row(s)),
                 "That is the gradient of the target's probability. The loss is its −log: divide by the"
-                " probability, and reverse the sign.",
+                " probability, and turn the sign.",
             ),
             Wrong(
                 "−1/p at the target",
@@ -132,8 +132,8 @@ EXERCISES = (
         ),
         steps=intermediates.loss_gradient,
         lesson=(
-            "Softmax and logarithm together have the simplest gradient there is: what the model "
-            "says, minus what is true."
+            "Softmax and cross-entropy together have the simplest gradient there is: probabilities minus 1 at"
+            " the target."
         ),
     ),
     Exercise(
@@ -147,19 +147,19 @@ EXERCISES = (
                 " d_weights plays a part."
             ),
             (
-                "The mean is weighted: (weights * d_weights).sum(axis=-1, keepdims=True). Take it from"
+                "The mean is weighted: (weights * d_weights).sum(axis=-1, keepdims=True). Subtract it from"
                 " d_weights, and multiply by the weights."
             ),
         ),
         own=(
             Wrong(
-                "mean not subtracted",
+                "mean not taken away",
                 lambda p, d: p * d,
                 "The row's mean isn't subtracted. As a row of weights always sums to 1, each row of your"
                 " gradient should sum to 0.",
             ),
             Wrong(
-                "sign reversed",
+                "sign turned",
                 lambda p, d: p * ((p * d).sum(axis=-1, keepdims=True) - d),
                 "The sign is reversed: the row's mean is taken from d_weights, and not the other way round.",
             ),
@@ -171,7 +171,7 @@ EXERCISES = (
             Wrong(
                 "every weight alone",
                 lambda p, d: p * (1 - p) * d,
-                "p (1 − p) is the derivative of a weight with respect to its own score. Each score moves the other weights of"
+                "p (1 − p) is the slope of a weight by its own score. Each score moves the other weights of"
                 " its row too.",
             ),
             Wrong(
@@ -197,9 +197,7 @@ EXERCISES = (
             ),
         ),
         steps=intermediates.softmax_gradient,
-        lesson=(
-            "Each row sums to 0, because a row of weights always sums to 1: what one key gains, others lose."
-        ),
+        lesson="What one weight of a row gains, the others lose, so each row of this gradient sums to 0.",
     ),
     Exercise(
         my_query_gradient,
@@ -208,10 +206,10 @@ EXERCISES = (
         "the gradient with respect to the queries, (n_queries, d_k)",
         (
             (
-                "A score is the sum of query times key, divided by √d_k. With respect to the query, its derivative is the"
-                " key, divided by √d_k."
+                "A score is the sum of query times key, divided by √d_k. With respect to the query, its"
+                " derivative is the key, divided by √d_k."
             ),
-            "Sum over the keys: d_scores @ keys, and don't forget the division.",
+            "Sum over the keys: d_scores @ keys, and do not forget the division.",
         ),
         own=(
             Wrong(
@@ -223,13 +221,13 @@ EXERCISES = (
             Wrong(
                 "divided by √n_keys",
                 lambda d, q, k: d @ k / math.sqrt(len(k)),
-                "You divided by the square root of the number of keys, √{n_keys}. What counts is their length, d_k ="
-                " {d_k}.",
+                "You divided by the square root of the number of keys, √{n_keys}. What counts is their"
+                " length, d_k = {d_k}.",
             ),
             Wrong(
                 "divided by d_k",
                 lambda d, q, k: d @ k / k.shape[-1],
-                "You divided by d_k = {d_k}. In the forward pass it was √d_k, and so it is in the backward pass.",
+                "You divided by d_k = {d_k}. On the way there it was √d_k, and so it is on the way back.",
             ),
             Wrong(
                 "multiplied by √d_k",
@@ -237,10 +235,10 @@ EXERCISES = (
                 "You multiplied by √d_k. The derivative of scores / √d_k is divided by it too.",
             ),
             Wrong(
-                "gradient with respect to the keys",
+                "gradient by the keys",
                 lambda d, q, k: d.T @ q / math.sqrt(q.shape[-1]),
-                "That is the gradient with respect to the keys, ({n_keys}, {d_k}). With respect to the queries it is d_scores @ keys,"
-                " ({n_queries}, {d_k}).",
+                "That's the gradient with respect to the keys, ({n_keys}, {d_k}). With respect to the queries"
+                " it is d_scores @ keys, ({n_queries}, {d_k}).",
             ),
             Wrong(
                 "queries in place of keys",
@@ -251,8 +249,8 @@ EXERCISES = (
         ),
         steps=intermediates.query_gradient,
         lesson=(
-            "Backwards, the same product runs with the other factor, and a constant such as "
-            "1/√d_k stays as it is."
+            "The way back uses the same numbers as the way there: the keys that a query met, and the same"
+            " 1/√d_k."
         ),
     ),
 )
