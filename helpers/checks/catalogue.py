@@ -385,12 +385,14 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "hard maximum instead of softmax",
         {"softmax": lambda scores, steps: (scores == scores.max(axis=-1, keepdims=True)) * 1.0},
-        "All the weight goes to the key with the largest score. Softmax gives the others their share as well.",
+        "All the weight goes to the key with the largest score. Softmax gives the others their share as"
+        " well.",
     ),
     Mistake(
         "absolute values instead of exp",
         {"softmax": lambda scores, steps: np.abs(scores) / np.abs(scores).sum(axis=-1, keepdims=True)},
-        "The scores are divided by the sum of their absolute values. Softmax raises e to them first, so that a"
+        "The scores are divided by the sum of their absolute values. Softmax raises e to them first, so"
+        " that a"
         " low score gets a low weight.",
     ),
     Mistake(

@@ -1,6 +1,7 @@
-"""What a right answer works out on its way, under the field's names: a diagnosis looks for these in an answer.
+"""What a right answer works out on its way, under the field's names.
 
-Each function takes an exercise's arguments. A list holds what a loop or a comprehension works out in turn.
+A diagnosis looks for these values in a learner's answer. Each function takes an exercise's arguments. A list
+holds what a loop or a comprehension works out in turn.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Run an answer on every case of an exercise, and say in a few sentences what came out.
 
-A wrong answer is diagnosed in layers, each of which says only what it has found to be so in every case: a known
-mistake that returns the same numbers; what the answer does with inputs made to tell, and the part of it that
-needs to hold something else; and where none of these speaks, the first number that differs.
+A wrong answer is diagnosed in layers, each of which says only what it has found to be so in every case:
+a known mistake that returns the same numbers; what the answer does with inputs made to tell, and the part of
+it that needs to hold something else; and where none of these speaks, the first number that differs.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from helpers.checks.errors import nan_reason, reason
+from helpers.checks.errors import reason
 from helpers.checks.exercises import Case, Exercise
 from helpers.checks.messages import cut, difference, raised, shapes
 from helpers.checks.named import matching, occurring
+from helpers.checks.nan import nan_reason
 from helpers.checks.probes import probed
 from helpers.checks.program import Program
 from helpers.checks.relations import related
@@ -47,10 +48,10 @@ class Verdict:
 
     kind:    "open", "right", or "wrong"
     text:    what to tell the learner
-    mistake: the name of the known mistake, or "" (several, joined by "or", where they return the same numbers)
-    cause:   which layer found it: "named" (a known mistake), "narrowed" (a probe, an intermediate result or the
-             values that met told the cause), "located" (the first difference only), "error" (an error whose
-             reason isn't known), or "" where there's nothing to explain
+    mistake: the name of the known mistake, or ""; several that return the same numbers are joined by "or"
+    cause:   which layer found it: "named" (a known mistake), "narrowed" (a probe, an intermediate result or
+             the values that met told the cause), "located" (the first difference only), "error" (an error
+             whose reason isn't known), or "" where there's nothing to explain
     """
 
     kind: str
@@ -120,14 +121,16 @@ def _too_long(failure: Failure, seconds: float) -> str:
     if failure.seconds < 2 * seconds + 1:
         return f"Your function was stopped after {seconds:g} seconds. Does a loop in it never end?"
     return (
-        f"Your function took {failure.seconds:.0f} seconds, and {seconds:g} are allowed. It couldn't be stopped earlier,"
+        f"Your function took {failure.seconds:.0f} seconds, and {seconds:g} are allowed. It couldn't be"
+        f" stopped earlier,"
         " since a single call in it took so long."
     )
 
 
 def _in_place(name: str) -> str:
     return (
-        f"The result is right, but your function changes its argument {name} in place, and whoever called it finds"
+        f"The result is right, but your function changes its argument {name} in place, and whoever"
+        f" called it finds"
         " other numbers there. Work on a new array: write a = a / 2, not a /= 2."
     )
 
@@ -206,7 +209,10 @@ def _unsteady(answer, case, own) -> str:
     again = call(answer, case.arguments, SLOW)
     if again.same_as(own) or isinstance(again, Failure):
         return ""
-    return "Your function returns other numbers each time it's called with the same arguments: nothing random belongs in it."
+    return (
+        "Your function returns other numbers each time it's called with the same arguments: nothing"
+        " random belongs in it."
+    )
 
 
 def _relation(cases, outcomes, wanted) -> str:
@@ -226,7 +232,10 @@ def _one_of_several(owns, rights) -> str:
             isinstance(own, tuple) and len(own) > i and close(own[i], right)
             for own, right in zip(owns, rights)
         ):
-            return f"You return {len(owns[0])} arrays, and number {i + 1} of them is right: return that one alone."
+            return (
+                f"You return {len(owns[0])} arrays, and number {i + 1} of them is right: return that"
+                f" one alone."
+            )
     return ""
 
 

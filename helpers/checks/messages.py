@@ -1,4 +1,4 @@
-"""The sentences that several parts of the check need: numbers, rows, shapes, and where two results differ first."""
+"""The sentences that several parts of the check need: numbers, rows, shapes, and the first difference."""
 
 from __future__ import annotations
 

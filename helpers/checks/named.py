@@ -49,7 +49,7 @@ def _explaining(wrongs, cases, outcomes):
 
 
 def _tells(outcomes, wanted) -> bool:
-    """Whether some finite number, or a shape, differs from the right one: an error or a nan alone proves nothing."""
+    """Whether a finite number, or a shape, differs: an error or a nan alone proves nothing."""
     return any(_evidence(own, right) for own, right in zip(outcomes, wanted))
 
 

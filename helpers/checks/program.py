@@ -1,4 +1,4 @@
-"""A learner's function with each of its parts in reach: what a part evaluates to, and the function with another part.
+"""A learner's function with each of its parts in reach: its value, and the function with another one there.
 
 The source is parsed, every expression is wrapped in a call that records its value, and the result runs in the
 function's own namespace. So a diagnosis can say in which part a slip is, instead of guessing from the result.
@@ -17,7 +17,7 @@ import numpy as np
 from helpers.checks.run import Failure, Result, call, where
 from helpers.checks.source import source_of
 
-__all__ = ["Part", "Program"]
+__all__ = ["Part", "Program", "called"]
 
 SECONDS = 1.0  # for one run; the answer has run before, within its limit
 MANY = 200  # values of one part that are kept
@@ -136,6 +136,12 @@ class Program:
     def where(self, line: int) -> str:
         """A line of the cell or file in words; `line` counts as ast does, from the function's first line."""
         return where(self.file, line + self.first - 1)
+
+
+def called(node: ast.AST | None) -> str:
+    """The name of the function or method that an expression calls, or ""."""
+    function = getattr(node, "func", None)
+    return getattr(function, "attr", "") or getattr(function, "id", "")
 
 
 def _worth(node: ast.AST) -> bool:

@@ -1,9 +1,4 @@
-"""Call a learner's function safely: on copies, with a time limit, and with what it prints and raises kept in.
-
-The limit is a trace function: it looks at the clock at every line that the call runs, in the call's own thread,
-and so can't interrupt anything else. Code that catches even that is interrupted again by a signal whose handler
-looks at which frame it has interrupted, and raises inside the call only.
-"""
+"""Call a learner's function safely: on copies, with a time limit, and nothing that it prints gets out."""
 
 from __future__ import annotations
 
@@ -13,40 +8,30 @@ import inspect
 import io
 import linecache
 import re
-import signal
-import sys
-import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from types import FrameType
 
 import numpy as np
 from numpy.ma import MaskedArray  # imported on first use otherwise, which the time limit would cut short
+
+from helpers.checks.limit import TookTooLong, limited
 
 __all__ = [
     "Failure",
     "Place",
     "Result",
-    "TookTooLong",
     "call",
     "close",
     "is_nothing",
     "kind_of",
-    "limited",
     "where",
 ]
 
 LONGEST = 4_000  # characters of what a call prints, and rows of a generator, that are kept
-INSIST_AFTER = 0.05  # seconds that a call is given to end by itself once it has been interrupted
-_LIBRARY = (str(Path(threading.__file__).parent), "<frozen ")
-
-
-class TookTooLong(BaseException):
-    """Raised inside a call that doesn't end; a BaseException, so that `except Exception` lets it pass."""
 
 
 @dataclass(frozen=True)
@@ -119,87 +104,16 @@ def call(
             value = work() if seconds is None else limited(work, seconds)
             took = time.perf_counter() - start
     except TookTooLong:
-        return Failure("TookTooLong", printed=printed.getvalue(), seconds=time.perf_counter() - start)
+        return Failure(printed=printed.getvalue(), seconds=time.perf_counter() - start)
     except KeyboardInterrupt:  # the learner stops the cell
         raise
     except BaseException as error:
         place, took = _place(error, function), time.perf_counter() - start
         return Failure(type(error).__name__, _text(error), place, error, printed.getvalue(), took)
     if seconds is not None and took > seconds:  # one long call in C, which nothing can interrupt
-        return Failure("TookTooLong", printed=printed.getvalue(), seconds=took)
+        return Failure(printed=printed.getvalue(), seconds=took)
     changed = next((name for name, x in arguments.items() if not _unchanged(x, given[name])), "")
     return Result(value, changed, printed.getvalue(), took)
-
-
-# ---- the time limit ----------------------------------------------------------------------------------------
-
-
-def limited(work: Callable, seconds: float):
-    """Call work() and return what it returns; after so many seconds, raise TookTooLong inside it."""
-    end, insisting = time.perf_counter() + seconds, _Insisting(sys._getframe())
-
-    def trace(frame, event, argument):
-        if time.perf_counter() > end and event in ("call", "line"):
-            insisting.start(trace)
-            if not frame.f_code.co_filename.startswith(
-                _LIBRARY
-            ):  # which runs callbacks that drop what is raised
-                raise TookTooLong
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        return work()
-    finally:
-        insisting.inside = False  # in this very frame: from here on no handler raises
-        sys.settrace(before)
-        insisting.stop()
-
-
-class _Insisting:
-    """Interrupts a call again and again that catches its interruptions, until it has ended (where there are timers).
-
-    A signal's handler runs between two steps of the main thread, wherever that is by then. So it raises only if
-    the frame that it interrupts was called, at some remove, by the frame `below`.
-    """
-
-    def __init__(self, below: FrameType):
-        self.below: FrameType | None = below
-        self.started, self.inside = False, True
-
-    def start(self, trace: Callable) -> None:
-        """Begin, in a moment. Only the main thread can be reached by a signal."""
-        here = threading.current_thread() is threading.main_thread()
-        if here and not self.started and hasattr(signal, "setitimer"):
-            self.started, self.trace = True, trace
-            self.handler = signal.signal(signal.SIGALRM, self._raise_inside)
-            self.timer = signal.setitimer(signal.ITIMER_REAL, INSIST_AFTER, INSIST_AFTER)
-
-    def stop(self) -> None:
-        if self.started:
-            signal.setitimer(signal.ITIMER_REAL, *self.timer)
-            # A signal may still be on its way, and what Python does by default would end the process.
-            signal.signal(signal.SIGALRM, self.handler if callable(self.handler) else _ignore)
-        self.below = None
-
-    def _raise_inside(self, number, frame):
-        between = []
-        while frame is not None and frame is not self.below:
-            between.append(frame)
-            frame = frame.f_back
-        if not (self.inside and frame is self.below and between):
-            return
-        for each in between:  # an interruption ends a trace, so it begins again: the next line raises too
-            each.f_trace = self.trace
-        sys.settrace(self.trace)
-        # The next signal comes at random, so that it also hits the few steps outside of any try.
-        signal.setitimer(signal.ITIMER_REAL, (2 + time.perf_counter_ns() % 200) * 1e-6, INSIST_AFTER)
-        raise TookTooLong
-
-
-def _ignore(number, frame):
-    pass
 
 
 class _Printed(io.StringIO):
@@ -263,7 +177,7 @@ def _as_numbers(value):
 
 
 def _too_deep(value) -> bool:
-    """Whether lists hold more than a table can, such as a list that holds itself: NumPy would work for ever."""
+    """Whether lists hold more than a table can. A list that holds itself would keep NumPy busy for ever."""
     level = [value]
     for _ in range(6):
         level = [part for each in level if isinstance(each, (list, tuple)) for part in each[:LONGEST]]

@@ -1,8 +1,8 @@
 """Where an answer leaves the right way: in which part, proved by exchanging that part and running the rest.
 
-If a part's value is exchanged for the right intermediate result and the answer is then right in every case, all
-that comes after the part is right. If a small change of a part does it, the change says what is wrong. Nothing
-is said that hasn't been tried.
+If a part's value is exchanged for the right intermediate result and the answer is then right in every case,
+all that comes after the part is right. If a small change of a part does it, the change says what is wrong.
+Nothing is said that hasn't been tried.
 """
 
 from __future__ import annotations
@@ -232,7 +232,10 @@ def _right_in_words(search: _Search) -> str:
             return f"{said} Beside {step}, `{brief(after.text)}` {predicate}."
     if later and isinstance(own, np.ndarray):
         wanted = np.shape(search.steps[search.order[0]][later[0]])
-        return f"{said} `{brief(after.text)}` should turn it into {later[0]}, {wanted}; its shape is {own.shape}."
+        return (
+            f"{said} `{brief(after.text)}` should turn it into {later[0]}, {wanted}; its shape is"
+            f" {own.shape}."
+        )
     return said
 
 

@@ -87,7 +87,8 @@ EXERCISES = (
                 lambda x, w_q, w_k, w_v, head, d_k: (
                     softmax(_cut(x @ w_q, head, d_k) @ _cut(x @ w_k, head, d_k).T / np.sqrt(d_k)) @ (x @ w_v)
                 ),
-                "The values hold the columns of all {n_heads} heads. Cut them as the queries and keys are cut.",
+                "The values hold the columns of all {n_heads} heads. Cut them as the queries and keys"
+                " are cut.",
             ),
         ),
         steps=intermediates.head,

@@ -68,7 +68,8 @@ EXERCISES = (
             Wrong(
                 "softmax over the heads",
                 partial(catalogue.multi_head, {**RIGHT, "axis": lambda: -3}),
-                "Softmax runs over the heads: for each pair of words the {n_heads} heads' weights sum to 1. Each"
+                "Softmax runs over the heads: for each pair of words the {n_heads} heads' weights sum"
+                " to 1. Each"
                 " row of each head should, so it runs over the keys (axis=-1).",
             ),
             Wrong(
@@ -87,13 +88,15 @@ EXERCISES = (
                 lambda *given: catalogue.multi_head(
                     {**RIGHT, "scale": lambda scores, sizes: scores / math.sqrt(given[-1])}, *given
                 ),
-                "The scores are divided by the square root of the number of heads, √{n_heads}. A score is a sum"
+                "The scores are divided by the square root of the number of heads, √{n_heads}. A score"
+                " is a sum"
                 " of d_k = {d_k} products, so the divisor is √{d_k}.",
             ),
             Wrong(
                 "x added to the output",
                 lambda x, *rest: x + my_multi_head(x, *rest),
-                "x is added to the output, as a residual connection does around attention. Here only attention"
+                "x is added to the output, as a residual connection does around attention. Here only"
+                " attention"
                 " itself is asked for.",
             ),
             Wrong(
@@ -102,7 +105,8 @@ EXERCISES = (
                     catalogue.multi_head,
                     {**RIGHT, "merge": lambda h: h.sum(axis=0), "write": lambda f, w: f @ w[: f.shape[-1]]},
                 ),
-                "The heads are added, and only the first {d_k} rows of W_O are used. Put the heads side by side:"
+                "The heads are added, and only the first {d_k} rows of W_O are used. Put the heads side"
+                " by side:"
                 " each meets its own rows of W_O.",
             ),
         ),

@@ -73,7 +73,8 @@ def _not_another_row(result, row, values):
         own, old = result @ values, row @ values
         at = np.abs(own - old).argmax()
         return (
-            f"Your row gives another output: its number {at} is {own[at]:.7g}, and the old row's is {old[at]:.7g};"
+            f"Your row gives another output: its number {at} is {own[at]:.7g}, and the old row's is"
+            f" {old[at]:.7g};"
             " they should be equal. Move along a direction that values.T maps to 0."
         )
     return ""

@@ -121,7 +121,8 @@ EXERCISES = (
             Wrong(
                 "−1/p at the target",
                 lambda s, t: -np.eye(len(s))[t] / _softmax_row(s)[t],
-                "−1/p is the gradient with respect to the probability. One step further back, through softmax,"
+                "−1/p is the gradient with respect to the probability. One step further back, through"
+                " softmax,"
                 " it becomes probabilities minus 1 at the target.",
             ),
             Wrong(
