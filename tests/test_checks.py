@@ -56,6 +56,7 @@ def test_every_wrong_version_is_caught_and_named(name, record_property):
         "catalogue",
         (name, len(wrongs), len(caught), len(named), {wrong: wrong in named for wrong in verdicts}),
     )
+    record_property("layers of the catalogue", ([verdict.cause for verdict in verdicts.values()], []))
     assert caught == list(verdicts)
     assert [
         v.text

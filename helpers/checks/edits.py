@@ -59,7 +59,8 @@ def _statements(program: Program) -> Iterator[Edit]:
             if isinstance(line, ast.For) and i and isinstance(block[i - 1], ast.Assign):
                 inner = copy.deepcopy(block)
                 inner[i].body.insert(0, inner.pop(i - 1))  # type: ignore[attr-defined]
-                words = f"`{ast.unparse(block[i - 1])}` stands before the loop, so it isn't reset for a new round."
+                text = ast.unparse(block[i - 1])
+                words = f"`{text}` stands before the loop, so it isn't reset for a new round."
                 moved = _with_block(body, path, inner)
                 yield Edit(_body(program, moved), f"{words} It belongs inside the loop.", block[i - 1].lineno)
             if not isinstance(line, (ast.Return, ast.FunctionDef)):

@@ -18,7 +18,7 @@ from helpers.checks.messages import cut, difference, raised, shapes
 from helpers.checks.named import matching, occurring
 from helpers.checks.nan import nan_reason
 from helpers.checks.probes import probed
-from helpers.checks.program import Program
+from helpers.checks.program import Program, seen_outside
 from helpers.checks.relations import related
 from helpers.checks.run import Failure, Result, call, close, is_nothing, kind_of
 from helpers.checks.trace import Traced, trace
@@ -72,10 +72,10 @@ def judge(exercise: Exercise, answer: Callable, seconds: float = SECONDS) -> Ver
     """
     if not callable(answer) or isinstance(answer, type):
         said = f"The check needs your function, and got {kind_of(answer)}: pass its name, without brackets."
-        return Verdict("wrong", said)
+        return Verdict("wrong", said, cause="error")
     cases = exercise.cases()
     if problem := _wrong_arguments(answer, list(cases[0].arguments)):
-        return Verdict("wrong", problem)
+        return Verdict("wrong", problem, cause="narrowed")
     outcomes: list[Result | Failure] = []
     for case in cases:
         outcomes.append(call(answer, case.arguments, seconds))
@@ -114,7 +114,7 @@ def _nothing(exercise, answer) -> Verdict:
     said = (
         f"Your function returns None. Is there a line that begins with return? Expected: {exercise.returns}."
     )
-    return Verdict("wrong", said, "nothing returned", "named")
+    return Verdict("wrong", said, cause="narrowed")
 
 
 def _too_long(failure: Failure, seconds: float) -> str:
@@ -145,7 +145,7 @@ def _wrong(exercise, answer, cases, outcomes, wanted) -> Verdict:
         return _named(named, case, own, right, exercise)
     program = Program.of(answer)
     failure = next((each for each in outcomes if isinstance(each, Failure)), None)
-    slow = sum(each.seconds for each in outcomes) > SLOW
+    slow = sum(each.seconds for each in outcomes) > SLOW or seen_outside(answer)
     found = Traced() if slow else _safely(Traced(), trace, exercise, program, cases, wanted)
     if failure:
         return _failed(exercise, program, cases, outcomes, found, failure, slow)

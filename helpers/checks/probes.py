@@ -56,7 +56,7 @@ def _weights(asked: _Asked) -> str:
         return ""
     own, right, masks, sizes = [], [], [], []
     for seed in (0, 1):
-        made = maker(np.random.default_rng(seed))
+        made = maker(seed)
         weights, other = asked.own(made["arguments"]), asked.own(made["other"])
         if weights is None or other is None or weights.shape != made["weights"].shape:
             return ""
@@ -74,14 +74,14 @@ def _weights(asked: _Asked) -> str:
         return said
     if said := related(own, right, [{}, {}], sizes):
         return f"Your table of weights, read off with the identity as values, {said}."
-    return _other_scores(own, right, [maker(np.random.default_rng(seed)) for seed in (0, 1)])
+    return _other_scores(own, right, [maker(seed) for seed in (0, 1)])
 
 
 def _not_a_sum(asked, maker):
     """An output that isn't weights @ values: something is added, or the values go through something else."""
     added = []
     for seed in (0, 1):
-        made = maker(np.random.default_rng(seed))
+        made = maker(seed)
         zero = asked.own(made["nothing"])
         weights = asked.own(made["arguments"])
         if zero is None or weights is None:
@@ -133,6 +133,9 @@ _SCORES: dict[str, Callable] = {
     ),
     "cosines divided by √d_k": lambda q, k: _unit(q) @ _unit(k).T / math.sqrt(q.shape[-1]),
     "minus the squared distance of query and key": lambda q, k: -_squared_distance(q, k),
+    "minus the squared distance, divided by √d_k": lambda q, k: (
+        -_squared_distance(q, k) / math.sqrt(q.shape[-1])
+    ),
     "minus the distance of query and key": lambda q, k: -np.sqrt(_squared_distance(q, k)),
     "the scaled scores without their signs": lambda q, k: np.abs(q @ k.T) / math.sqrt(q.shape[-1]),
     "the squares of the scaled scores": lambda q, k: (q @ k.T) ** 2 / q.shape[-1],
@@ -145,8 +148,8 @@ _SCORES: dict[str, Callable] = {
 }
 
 
-def _of_attention(rng, masked=False, null=False):
-    n_queries, n_keys, d_k = 4, 6, 5
+def _of_attention(seed, masked=False, null=False):
+    rng, (n_queries, n_keys, d_k) = np.random.default_rng(seed), [(4, 6, 5), (3, 5, 7)][seed]
     q, k = rng.standard_normal((n_queries, d_k)), rng.standard_normal((n_keys, d_k))
     made = {"q": q, "k": k, "mask": None, "null": null, "values": rng.standard_normal((n_keys, n_keys))}
     if masked:
@@ -165,8 +168,8 @@ def _of_attention(rng, masked=False, null=False):
     return made
 
 
-def _of_cross(rng):
-    n_queries, n_keys, d_model, d_k = 4, 5, 8, 3
+def _of_cross(seed):
+    rng, (n_queries, n_keys, d_model, d_k) = np.random.default_rng(seed), [(4, 5, 8, 3), (3, 6, 7, 5)][seed]
     x, context = rng.standard_normal((n_queries, d_model)), rng.standard_normal((n_keys, d_model))
     w_q, w_k = rng.standard_normal((2, d_model, d_k)) / 3
     made = {"q": x @ w_q, "k": context @ w_k, "mask": None, "null": False}
@@ -183,8 +186,8 @@ def _of_cross(rng):
     return made
 
 
-def _of_head(rng):
-    n, d_model, h, head = 3, 7, 4, 2
+def _of_head(seed):
+    rng, (n, d_model, h, head) = np.random.default_rng(seed), [(3, 7, 4, 2), (5, 6, 2, 1)][seed]
     x, d_k = rng.standard_normal((n, d_model)), n
     w_q, w_k = rng.standard_normal((2, d_model, h * d_k)) / 2
     own = slice(head * d_k, (head + 1) * d_k)
@@ -200,8 +203,8 @@ def _of_head(rng):
 
 _MADE: dict[str, Callable] = {
     "attention": _of_attention,
-    "masked_attention": lambda rng: _of_attention(rng, masked=True),
-    "null_attention": lambda rng: _of_attention(rng, null=True),
+    "masked_attention": lambda seed: _of_attention(seed, masked=True),
+    "null_attention": lambda seed: _of_attention(seed, null=True),
     "cross_attention": _of_cross,
     "head": _of_head,
 }

@@ -17,7 +17,7 @@ import numpy as np
 from helpers.checks.run import Failure, Result, call, where
 from helpers.checks.source import source_of
 
-__all__ = ["Part", "Program", "called"]
+__all__ = ["Part", "Program", "called", "seen_outside"]
 
 SECONDS = 1.0  # for one run; the answer has run before, within its limit
 MANY = 200  # values of one part that are kept
@@ -136,6 +136,14 @@ class Program:
     def where(self, line: int) -> str:
         """A line of the cell or file in words; `line` counts as ast does, from the function's first line."""
         return where(self.file, line + self.first - 1)
+
+
+_SEEN_OUTSIDE = {"plt", "pyplot", "display", "input", "open", "widgets", "os", "subprocess", "requests"}
+
+
+def seen_outside(function: Callable) -> bool:
+    """Whether a function may show or write something: then it isn't called again and again."""
+    return bool(_SEEN_OUTSIDE & set(getattr(getattr(function, "__code__", None), "co_names", ())))
 
 
 def called(node: ast.AST | None) -> str:

@@ -103,7 +103,7 @@ def logits_in_words(own: Sequence[np.ndarray], right: Sequence[np.ndarray], size
         return "Your logits have the wrong sign: the largest score gets the smallest weight."
     ways = set.intersection(*(set(as_sizes(math.sqrt(s["d_k"]) / f, s)) for f, s in zip(factors, sizes)))
     root = math.sqrt(known["d_k"])
-    start = f"Your logits are {number(factor)} × the right ones"
+    start = f"With d_k = {known['d_k']} your logits are {number(factor)} × the right ones"
     if all(math.isclose(f, math.sqrt(s["d_k"]), rel_tol=1e-5) for f, s in zip(factors, sizes)):
         return f"{start}: they aren't divided by √d_k, which is {number(root)} here."
     divisor = root / factor
