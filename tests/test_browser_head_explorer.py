@@ -73,6 +73,16 @@ def wait_for_reading(box, condition, seconds=20):
     raise AssertionError(f"the explorer reads {reading(box)}")
 
 
+def reasons_of(said):
+    """What the core says of the cells that the line names; the same word may stand in two places."""
+    head, row, column, weight = parts(said)
+    explorer, words = HeadExplorer(WORDS), WORDS.split()
+    places = [(head, i, j) for i, j in np.ndindex(7, 7) if (words[i], words[j]) == (row, column)]
+    return {
+        explorer.result.explain(*place) for place in places if round(explorer.weights[place], 3) == weight
+    }
+
+
 def cell_pointed_at(box, part=(0.7, 0.2)):
     """Move the mouse over the maps until a cell is read out, other than the kept one. Returns its line."""
     canvas, before = box.locator(".tm-scroll canvas").first, reading(box)[0]
@@ -113,22 +123,12 @@ def test_controls_heads_and_explanation_share_one_screen(notebook, theme, size, 
     box = at_top(notebook, name)
     for hand in ("mouse", "keyboard"):
         if hand == "mouse":
-            said = cell_pointed_at(box)
+            cell_pointed_at(box)
         else:
             box.locator(".tm-scroll canvas").first.focus()
             for key in ("ArrowRight", "PageDown", "ArrowDown", "ArrowDown", "ArrowRight"):
                 notebook.page.keyboard.press(key)
-            said = reading(box)[0]
-        head, row, column, weight = parts(said)
-        explorer = HeadExplorer(WORDS)
-        words = WORDS.split()
-        places = [
-            (head, i, j)
-            for i, j in np.ndindex(7, 7)
-            if (words[i], words[j]) == (row, column) and round(explorer.weights[head, i, j], 3) == weight
-        ]
-        reasons = {explorer.result.explain(*place) for place in places}
-        wait_for_reading(box, lambda _, reason, reasons=reasons: reason in reasons)
+        wait_for_reading(box, lambda said, reason: reason in reasons_of(said))
         for part in (
             ".widget-slider",
             ".widget-text",

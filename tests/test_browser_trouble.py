@@ -156,12 +156,11 @@ def test_what_is_typed_is_shown_as_text(type_sentence, kind):
 def test_what_cannot_be_shown_is_answered_in_a_sentence(type_sentence, kind):
     explorer, canvas, type_in = type_sentence
     typed, answer = REFUSED[kind]
-    said, seen = description(canvas), settled(canvas.screenshot)
+    said = description(canvas)
     type_in(typed)
     explorer.get_by_text(answer).first.wait_for(state="visible", timeout=20_000)
-    assert (description(canvas), settled(canvas.screenshot)) == (said, seen), (
-        "the last good picture is not kept"
-    )
+    # The sentence takes a line, so the maps may be drawn smaller; what they show is kept.
+    assert description(canvas) == said and canvas.is_visible(), "the last good picture is not kept"
     type_in("Thinking Machines now")
     wait_for_description(canvas, lambda said: "now attends most" in said)
     assert explorer.get_by_text(answer).count() == 0
