@@ -36,9 +36,9 @@ def other_calls(program: Program, part: Part, value, values) -> Changes:
     if inside is not None and not isinstance(inside, ast.Starred):
         text = brief(ast.unparse(inside))
         if name in _ROUNDS or (name == "astype" and "int" in part.text):
-            words = (
-                f"`{brief(part.text)}` drops what comes after the decimal point: `{text}` itself is right."
-            )
+            words = f"`{brief(part.text)}` cuts to whole numbers: `{text}` itself is right."
+        elif name in ("abs", "absolute", "fabs"):
+            words = f"`{name}` drops the signs: `{text}` itself is right there."
         elif name in ("swapaxes", "transpose", "moveaxis"):
             words = f"`{brief(part.text)}` swaps axes that should stay: `{text}` is right."
         elif name in _AGAIN or any(name and called(each) == name for each in ast.walk(inside)):
@@ -50,9 +50,8 @@ def other_calls(program: Program, part: Part, value, values) -> Changes:
         other = ast.Call(node.func, [node.args[0], node.args[2], node.args[1]], [])
         yield (
             other,
-            f"In `{brief(part.text)}` the last two arguments are swapped: np.where takes first what"
-            f" stands where the "
-            "condition is True. So the mask is the wrong way round.",
+            f"In `{brief(part.text)}` the last two arguments are swapped: np.where takes first what stands"
+            " where the condition is True. So the mask is the wrong way round.",
         )
     if len(node.args) == 2 and name in ("dot", "matmul", "divide", "subtract"):
         other = ast.Call(node.func, node.args[::-1], node.keywords)
@@ -105,9 +104,8 @@ def other_calls(program: Program, part: Part, value, values) -> Changes:
 
 
 _LOST_AXIS = (
-    "without it the result loses that axis, and what it's combined with is matched to the wrong one:"
-    " row i gets "
-    "the number of row j."
+    "without it the result loses that axis, and what it's combined with is matched to the wrong one: row i"
+    " gets the number of row j."
 )
 
 
@@ -160,7 +158,7 @@ def other_functions(program: Program, part: Part, value, values) -> Changes:
                 function.id = other
             yield (
                 ast.Call(function, node.args, node.keywords),
-                f"`{name}` stands where `{other}` belongs (in `{brief(part.text)}`).",
+                f"`{name}` stands where `{other}` belongs.",
             )
 
 

@@ -64,8 +64,8 @@ def _of_a_name(error, failure) -> str:
     known = [n for n in failure.place.values if not n.startswith("_")]
     if isinstance(error, UnboundLocalError):
         return (
-            f"`{name}` is used before it has a value: the line that sets it comes later, or in a"
-            f" branch not taken."
+            f"`{name}` is used before it has a value: the line that sets it comes later, or in a branch not"
+            " taken."
         )
     near = difflib.get_close_matches(name, known, 1, 0.7)
     return f"There's no `{name}` here. Is it `{near[0]}`?" if near else f"There's no `{name}` here."
@@ -81,8 +81,8 @@ def _of_types(part, met) -> str:
     texts = [ast.unparse(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
     if any(value is None for value in met):
         return (
-            f"In `{brief(part.text)}` one of the values is None. Functions that change an array in"
-            f" place return None."
+            f"In `{brief(part.text)}` one of the values is None. Functions that change an array in place"
+            " return None."
         )
     wholes = isinstance(node, ast.Subscript) or called(node) in (
         "reshape",
@@ -94,8 +94,8 @@ def _of_types(part, met) -> str:
     )
     if wholes and any(isinstance(value, float) for value in _flat(met)):
         return (
-            f"`{brief(part.text)}` needs whole numbers. `/` makes a float even of 8 / 2; `//`"
-            f" divides whole numbers."
+            f"`{brief(part.text)}` needs whole numbers. `/` makes a float even of 8 / 2; `//` divides whole"
+            " numbers."
         )
     if (
         isinstance(node, ast.UnaryOp)
@@ -106,14 +106,14 @@ def _of_types(part, met) -> str:
     words = [value for value in met if isinstance(value, str)]
     if words and called(node) in (*_REDUCING, "softmax", "concatenate"):
         return (
-            f"`{brief(part.text)}`: an axis is a number, and got the word {words[0]!r}. 0 is the"
-            f" first axis, -1 the last."
+            f"`{brief(part.text)}`: an axis is a number, and got the word {words[0]!r}. 0 is the first"
+            " axis, -1 the last."
         )
     big = [value for value in met if isinstance(value, np.ndarray) and value.size > 1]
     if isinstance(node, (ast.BoolOp, ast.IfExp)) or isinstance(getattr(node, "op", None), ast.Not):
         return (
             f"`{brief(part.text)}` needs one True or False, and the array holds many: use &, |, ~ or"
-            f" np.where."
+            " np.where."
             if big
             else ""
         )
@@ -128,8 +128,8 @@ def _of_types(part, met) -> str:
         )
     if isinstance(node, ast.BinOp) and any(isinstance(value, (list, tuple)) for value in met):
         return (
-            f"In `{brief(part.text)}` {listed([f'`{t}`' for t in texts])}: a list is no array."
-            f" np.array makes one of it."
+            f"In `{brief(part.text)}` {listed([f'`{t}`' for t in texts])}: a list is no array. np.array"
+            " makes one of it."
         )
     return ""
 
@@ -152,8 +152,8 @@ def _of_a_statement(failure, program, values) -> str:
             test = values[last][-1]
             if isinstance(test, np.ndarray) and test.size > 1:
                 return (
-                    f"`if {ast.unparse(node.test)}` needs one True or False, and the array holds {test.size}."
-                    " np.where(condition, a, b) decides for each number."
+                    f"`if {ast.unparse(node.test)}` needs one True or False, and the array holds"
+                    f" {test.size}. np.where(condition, a, b) decides for each number."
                 )
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
             target, inner = node.targets[0], getattr(node.targets[0].slice, "part", None)
@@ -163,9 +163,8 @@ def _of_a_statement(failure, program, values) -> str:
                 return (
                     (
                         f"`{ast.unparse(target)}`: the array has the shape {np.shape(what)}, and what"
-                        f" chooses from it"
-                        f" has the shape {np.shape(index)}. A table of True and False must have the"
-                        f" array's own shape."
+                        f" chooses from it has the shape {np.shape(index)}. A table of True and False must"
+                        " have the array's own shape."
                     )
                     if isinstance(index, np.ndarray) and index.dtype == bool
                     else ""
@@ -181,7 +180,7 @@ def _of_a_statement(failure, program, values) -> str:
         if count != len(names) and not any(isinstance(name, ast.Starred) for name in node.targets[0].elts):
             what = f"{value}" if isinstance(value, tuple) else shape_of(value)
             return (
-                f"`{listed(names)}` are {len(names)} names, and `{ast.unparse(node.value)}` holds"
-                f" {count}: {what}."
+                f"`{listed(names)}` are {len(names)} names, and `{ast.unparse(node.value)}` holds {count}:"
+                f" {what}."
             )
     return ""

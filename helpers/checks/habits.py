@@ -125,8 +125,8 @@ def habit(error: BaseException | None, node: ast.expr | None, met: list, tree: a
         return f"`.{name}(…)` isn't called in NumPy. It's {what}."
     if array and name == "view":
         return (
-            "PyTorch's `.view(…)` for a new shape is NumPy's `.reshape(…)`; NumPy's own view is"
-            " about the type."
+            "PyTorch's `.view(…)` for a new shape is NumPy's `.reshape(…)`; NumPy's own view is about the"
+            " type."
         )
     if array and name == "transpose" and len(node.args) == 2 and met[0].ndim != 2:
         a, b = (ast.unparse(each) for each in node.args)

@@ -86,6 +86,7 @@ def head(x, w_q, w_k, w_v, head, d_k) -> Steps:
     own = slice(head * d_k, (head + 1) * d_k)
     columns = [w[:, own] for w in (w_q, w_k, w_v)]
     found: Steps = {"the head's first column": head * d_k, "the head's columns": columns}
+    found |= {f"all heads' {name}": x @ w for name, w in zip(_ROLES, (w_q, w_k, w_v))}
     found |= {f"this head's {name}": x @ w for name, w in zip(_ROLES, columns)}
     found["this head's queries, keys and values"] = [x @ w for w in columns]
     found |= attention(*(x @ w for w in columns))

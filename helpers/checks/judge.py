@@ -122,16 +122,14 @@ def _too_long(failure: Failure, seconds: float) -> str:
         return f"Your function was stopped after {seconds:g} seconds. Does a loop in it never end?"
     return (
         f"Your function took {failure.seconds:.0f} seconds, and {seconds:g} are allowed. It couldn't be"
-        f" stopped earlier,"
-        " since a single call in it took so long."
+        " stopped earlier, since a single call in it took so long."
     )
 
 
 def _in_place(name: str) -> str:
     return (
-        f"The result is right, but your function changes its argument {name} in place, and whoever"
-        f" called it finds"
-        " other numbers there. Work on a new array: write a = a / 2, not a /= 2."
+        f"The result is right, but your function changes its argument {name} in place, and whoever called"
+        " it finds other numbers there. Work on a new array: write a = a / 2, not a /= 2."
     )
 
 
@@ -158,6 +156,8 @@ def _wrong(exercise, answer, cases, outcomes, wanted) -> Verdict:
     numbers = difference(own.value, right.value, exercise.returns)
     if told:
         return Verdict("wrong", f"Not right yet. {told}\n{numbers}", cause="narrowed")
+    if found.right and found.next:
+        return Verdict("wrong", f"Not right yet. {found.right} {found.next}\n{numbers}", cause="narrowed")
     start = f"Not right yet, and I don't recognise the mistake. {found.right}".rstrip()
     text = f"{start} The first difference is here:\n{numbers}\nTried with {shapes(case.arguments)}."
     return Verdict("wrong", text, cause="located")
@@ -210,8 +210,8 @@ def _unsteady(answer, case, own) -> str:
     if again.same_as(own) or isinstance(again, Failure):
         return ""
     return (
-        "Your function returns other numbers each time it's called with the same arguments: nothing"
-        " random belongs in it."
+        "Your function returns other numbers each time it's called with the same arguments: nothing random"
+        " belongs in it."
     )
 
 
@@ -233,8 +233,8 @@ def _one_of_several(owns, rights) -> str:
             for own, right in zip(owns, rights)
         ):
             return (
-                f"You return {len(owns[0])} arrays, and number {i + 1} of them is right: return that"
-                f" one alone."
+                f"You return {len(owns[0])} arrays, and number {i + 1} of them is right: return that one"
+                " alone."
             )
     return ""
 

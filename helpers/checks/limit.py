@@ -1,8 +1,9 @@
 """A time limit for a call, which can't go off after the call has ended.
 
-A trace function looks at the clock at every line that the call runs, in the call's own thread, and so can't
-interrupt anything else. Code that catches even that is interrupted again by a signal whose handler looks at
-which frame it has interrupted, and raises inside the call only.
+Where there are timers, a signal is sent after so many seconds, and again until the call ends. Its handler runs in
+the main thread, between two steps of whatever runs there by then; so it raises only if the frame that it has
+interrupted belongs to the call. Elsewhere (in a browser, on Windows, in another thread) a trace function looks at
+the clock at every step of the call, and of nothing else.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from types import FrameType
 
 __all__ = ["TookTooLong", "limited"]
 
-INSIST_AFTER = 0.05  # seconds that a call is given to end by itself once it has been interrupted
+AGAIN = 0.02  # seconds until the next signal, for code that catches everything
 _LIBRARY = (str(Path(threading.__file__).parent), "<frozen ")
 
 
@@ -27,15 +28,63 @@ class TookTooLong(BaseException):
 
 def limited(work: Callable, seconds: float):
     """Call work() and return what it returns; after so many seconds, raise TookTooLong inside it."""
-    end, insisting = time.perf_counter() + seconds, _Insisting(sys._getframe())
+    has_timers = hasattr(signal, "setitimer") and sys.platform != "emscripten"
+    if has_timers and threading.current_thread() is threading.main_thread():
+        return _Alarm().run(work, seconds)
+    return _traced(work, seconds)
+
+
+class _Alarm:
+    def run(self, work: Callable, seconds: float):
+        self.below: FrameType | None = sys._getframe()
+        self.inside, self.trace_before = True, sys.gettrace()
+        handler = signal.signal(signal.SIGALRM, self._ring)
+        timer = signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
+        try:
+            return work()
+        finally:
+            self.inside = False  # in this very frame: from here on the handler raises nothing
+            sys.settrace(self.trace_before)
+            signal.setitimer(signal.ITIMER_REAL, *timer)
+            # A signal may still be on its way, and what Python does by default would end the process.
+            signal.signal(signal.SIGALRM, handler if callable(handler) else _ignore)
+            self.below = None
+
+    def _ring(self, number, frame):
+        between, interrupted = [], frame
+        while frame is not None and frame is not self.below:
+            between.append(frame)
+            frame = frame.f_back
+        if not (self.inside and frame is self.below and between):
+            return
+        if interrupted.f_code.co_filename.startswith("<frozen importlib"):
+            return  # half an import would spoil the next one; the next signal comes soon
+        # Code that catches this meets another one at its next line, and then a signal at a random moment, so that
+        # one of them hits the few steps outside of any try.
+        for each in between:
+            each.f_trace = self._trace
+        sys.settrace(self._trace)
+        signal.setitimer(signal.ITIMER_REAL, (2 + time.perf_counter_ns() % 200) * 1e-6, AGAIN)
+        raise TookTooLong
+
+    def _trace(self, frame, event, argument):
+        if event == "line" and not frame.f_code.co_filename.startswith(_LIBRARY):
+            raise TookTooLong
+        return self._trace
+
+
+def _ignore(number, frame):
+    pass
+
+
+def _traced(work: Callable, seconds: float):
+    end = time.perf_counter() + seconds
 
     def trace(frame, event, argument):
-        if time.perf_counter() > end and event in ("call", "line"):
-            insisting.start(trace)
-            if not frame.f_code.co_filename.startswith(
-                _LIBRARY
-            ):  # which runs callbacks that drop what is raised
-                raise TookTooLong
+        frame.f_trace_opcodes = True  # a loop within one line may have no other events
+        in_library = frame.f_code.co_filename.startswith(_LIBRARY)  # which drops what callbacks raise
+        if time.perf_counter() > end and event != "return" and not in_library:
+            raise TookTooLong
         return trace
 
     before = sys.gettrace()
@@ -43,51 +92,4 @@ def limited(work: Callable, seconds: float):
     try:
         return work()
     finally:
-        insisting.inside = False  # in this very frame: from here on no handler raises
         sys.settrace(before)
-        insisting.stop()
-
-
-class _Insisting:
-    """Interrupts a call that catches its interruptions, until it ends (where there are timers).
-
-    A signal's handler runs between two steps of the main thread, wherever that is by then. So it raises only
-    if the frame that it interrupts was called, at some remove, by the frame `below`.
-    """
-
-    def __init__(self, below: FrameType):
-        self.below: FrameType | None = below
-        self.started, self.inside = False, True
-
-    def start(self, trace: Callable) -> None:
-        """Begin, in a moment. Only the main thread can be reached by a signal."""
-        here = threading.current_thread() is threading.main_thread()
-        if here and not self.started and hasattr(signal, "setitimer"):
-            self.started, self.trace = True, trace
-            self.handler = signal.signal(signal.SIGALRM, self._raise_inside)
-            self.timer = signal.setitimer(signal.ITIMER_REAL, INSIST_AFTER, INSIST_AFTER)
-
-    def stop(self) -> None:
-        if self.started:
-            signal.setitimer(signal.ITIMER_REAL, *self.timer)
-            # A signal may still be on its way, and what Python does by default would end the process.
-            signal.signal(signal.SIGALRM, self.handler if callable(self.handler) else _ignore)
-        self.below = None
-
-    def _raise_inside(self, number, frame):
-        between = []
-        while frame is not None and frame is not self.below:
-            between.append(frame)
-            frame = frame.f_back
-        if not (self.inside and frame is self.below and between):
-            return
-        for each in between:  # an interruption ends a trace, so it begins again: the next line raises too
-            each.f_trace = self.trace
-        sys.settrace(self.trace)
-        # The next signal comes at random, so that it also hits the few steps outside of any try.
-        signal.setitimer(signal.ITIMER_REAL, (2 + time.perf_counter_ns() % 200) * 1e-6, INSIST_AFTER)
-        raise TookTooLong
-
-
-def _ignore(number, frame):
-    pass

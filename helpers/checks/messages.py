@@ -50,8 +50,8 @@ def raised(kind: str, message: str, place: Place, arguments: Mapping[str, object
     where = f" in {place.where}: {place.source}" if place.where and place.source else ""
     where = where or (f" in {place.where}" if place.where else "")
     return (
-        f"Your function stops with an error{where}\n{kind}: {cut(message)}\n"
-        f"It was called with {shapes(arguments)}."
+        f"Your function stops with an error{where}\n{kind}: {cut(message)}\nIt was called with"
+        f" {shapes(arguments)}."
     )
 
 

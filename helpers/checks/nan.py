@@ -57,15 +57,15 @@ def _why_nan(node, inside: Sequence) -> str:
         and any(map(_infinite, numbers))
     ):
         return (
-            "There 0 is multiplied by infinity, which is nan. np.where(mask, scores, -np.inf)"
-            " multiplies nothing."
+            "There 0 is multiplied by infinity, which is nan. np.where(mask, scores, -np.inf) multiplies"
+            " nothing."
         )
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and len(numbers) == 2:
         top, bottom = (np.asarray(x, float) for x in numbers)
         if np.isinf(top).any() and np.isinf(bottom).any():
             return (
-                "There infinity is divided by infinity: e to a large power overflows. Subtract each"
-                " row's largest score first."
+                "There infinity is divided by infinity: e to a large power overflows. Subtract each row's"
+                " largest score first."
             )
         if (bottom == 0).any():
             return "There 0 is divided by 0."

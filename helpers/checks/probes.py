@@ -90,16 +90,14 @@ def _not_a_sum(asked, maker):
         if close(weights - zero, made["weights"]) and not close(zero, np.zeros_like(zero)):
             continue
         return (
-            "Your output isn't a weighted sum of the values: with values of all zeros it should be 0,"
-            " and in row 0"
-            f" it is {number(np.abs(zero[0]).max())}."
+            "Your output isn't a weighted sum of the values: with values of all zeros it should be 0, and"
+            f" in row 0 it is {number(np.abs(zero[0]).max())}."
             if not close(zero, np.zeros_like(zero))
             else ""
         )
     return (
-        "Your weights are the right ones, but something is added to the output: with values of all"
-        " zeros it should"
-        f" be 0, and its first number is {number(added[0].flat[0])}."
+        "Your weights are the right ones, but something is added to the output: with values of all zeros"
+        f" it should be 0, and its first number is {number(added[0].flat[0])}."
     )
 
 
@@ -265,9 +263,8 @@ def _other_rows(asked: _Asked) -> str:
         ):
             return ""
     return (
-        f"Row 0 of your result changes when only other rows of {name} change. Each row stands for"
-        f" itself, so a sum,"
-        " a mean or a maximum runs over the whole table or along the wrong axis."
+        f"Row 0 of your result changes when only other rows of {name} change. Each row stands for itself,"
+        " so a sum, a mean or a maximum runs over the whole table or along the wrong axis."
     )
 
 
@@ -287,6 +284,6 @@ def _late_words(asked: _Asked) -> str:
         if close(before[-1], after[-1]):
             return ""
     return (
-        f"Row 0 of your result depends on the first row of {name} alone: later ones are hidden from"
-        f" it, and shouldn't be."
+        f"Row 0 of your result depends on the first row of {name} alone: later ones are hidden from it, and"
+        " shouldn't be."
     )

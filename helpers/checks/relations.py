@@ -29,10 +29,11 @@ def related(own: Sequence, wanted: Sequence, arguments: Sequence[Mapping], sizes
     if any(a is None or b is None for a, b in pairs) or not _evidence(pairs):
         return ""
     for make in _RELATIONS:
-        found = [
-            {key: said for key, said, made in make(a, b, given, known) if _same(a, made)}
-            for (a, b), given, known in zip(pairs, arguments, sizes)
-        ]
+        with np.errstate(all="ignore"):
+            found = [
+                {key: said for key, said, made in make(a, b, given, known) if _same(a, made)}
+                for (a, b), given, known in zip(pairs, arguments, sizes)
+            ]
         for key in found[0]:
             if all(key in each for each in found):
                 differing = next(i for i, (a, b) in enumerate(pairs) if not close(a, b))

@@ -46,8 +46,8 @@ def _axis_words(keyword, before, after):
     if keyword not in ("axis", "dim"):
         return ""
     return (
-        f"`{before}` runs along the wrong axis: `{after}` is right. "
-        "axis=0 runs down the columns, and axis=-1 along each row, from key to key."
+        f"`{before}` runs along the wrong axis: `{after}` is right. axis=0 runs down the columns, and"
+        " axis=-1 along each row, from key to key."
     )
 
 
@@ -125,6 +125,13 @@ _NEARLY: Mapping[type, type] = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.Gt
 
 def operators(program: Program, part: Part, value, values) -> Changes:
     node = part.node
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow) and isinstance(node.left, ast.Constant):
+        power = ast.Call(expression("np.exp"), [node.right], [])
+        yield (
+            power,
+            f"`{ast.unparse(node.left)} **` makes powers of {ast.unparse(node.left)}, and e"
+            f" belongs there: np.exp.",
+        )
     if isinstance(node, ast.BinOp):
         for other, words in _INSTEAD.get(type(node.op), {}).items():
             yield ast.BinOp(node.left, other(), node.right), f"{words} (in `{brief(part.text)}`)."
@@ -170,7 +177,7 @@ def dropped(program: Program, part: Part, value, values) -> Changes:
     if isinstance(part.node, ast.Subscript):
         yield (
             part.node.value,
-            f"`{brief(part.text)}` takes a part only: `{ast.unparse(part.node.value)}` is right.",
+            f"`{brief(part.text)}` leaves out a part: all of `{ast.unparse(part.node.value)}` is needed.",
         )
     if isinstance(part.node, ast.IfExp):
         yield part.node.body, f"`{ast.unparse(part.node.orelse)}` is never right in `{brief(part.text)}`."

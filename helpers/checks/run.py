@@ -104,14 +104,14 @@ def call(
             value = work() if seconds is None else limited(work, seconds)
             took = time.perf_counter() - start
     except TookTooLong:
-        return Failure(printed=printed.getvalue(), seconds=time.perf_counter() - start)
+        return Failure("TookTooLong", printed=printed.getvalue(), seconds=time.perf_counter() - start)
     except KeyboardInterrupt:  # the learner stops the cell
         raise
     except BaseException as error:
         place, took = _place(error, function), time.perf_counter() - start
         return Failure(type(error).__name__, _text(error), place, error, printed.getvalue(), took)
     if seconds is not None and took > seconds:  # one long call in C, which nothing can interrupt
-        return Failure(printed=printed.getvalue(), seconds=took)
+        return Failure("TookTooLong", printed=printed.getvalue(), seconds=took)
     changed = next((name for name, x in arguments.items() if not _unchanged(x, given[name])), "")
     return Result(value, changed, printed.getvalue(), took)
 

@@ -63,33 +63,29 @@ def _product(part, arrays, steps):
     if inner[0] == inner[1]:
         return (
             f"In `{brief(part.text)}` {a.shape} meets {b.shape}. The last two axes fit; the axes before"
-            f" them, one table for"
-            " each head, must be equal in number."
+            " them, one table for each head, must be equal in number."
         )
     said = (
-        f"`{brief(part.text)}` multiplies {names[0]}{a.shape} by {names[1]}{b.shape}. In a matrix"
-        f" product each row on the"
-        f" left ({inner[0]} numbers) meets each column on the right ({inner[1]} numbers), and they must"
-        f" be equally long."
+        f"`{brief(part.text)}` multiplies {names[0]}{a.shape} by {names[1]}{b.shape}. In a matrix product"
+        f" each row on the left ({inner[0]} numbers) meets each column on the right ({inner[1]} numbers),"
+        " and they must be equally long."
     )
+    if not all(names):  # what is no right intermediate result may be wrong in other ways as well
+        return said
     if b.ndim > 1 and b.shape[-1] == inner[0]:
-        return (
-            said + " The right one would fit transposed" + (", last two axes swapped." if b.ndim > 2 else ".")
-        )
-    if a.ndim > 1 and a.shape[-2] == inner[1]:
-        return (
-            said + " The left one would fit transposed" + (", last two axes swapped." if a.ndim > 2 else ".")
-        )
-    if b.ndim > 1 and b.shape[-1] == a.shape[0]:
-        return said + " In the other order they would fit."
+        what, done = names[1].split(",")[0].capitalize(), ", transposed" in names[1]
+        return f"{said} {what} {'should not be' if done else 'have to be'} transposed in their last two axes."
+    if b.ndim > 1 and b.shape[-1] == inner[1] and b.shape[-2] == a.shape[-2]:
+        return said
+    if b.ndim > 1 and b.shape[-1] == a.shape[-2]:
+        return f"{said} In the other order they fit."
     return said
 
 
 def _number_by_number(part, arrays, sign):
     said = (
         f"In `{brief(part.text)}` {listed([str(a.shape) for a in arrays])} meet number by number"
-        f" (`{sign}`). Their axes are"
-        " matched from the last one back, and must be equal or 1."
+        f" (`{sign}`). Their axes are matched from the last one back, and must be equal or 1."
     )
     for small, big in (arrays[:2], arrays[1::-1]):
         for axis in range(small.ndim + 1):
@@ -121,12 +117,12 @@ def _reshaped(part, array, rest):
     known = math.prod(int(x) for x in shape if x != -1)
     if -1 in shape:
         return (
-            f"`{brief(part.text)}`: {array.shape} holds {array.size} numbers, and {known} doesn't"
-            f" divide that."
+            f"`{brief(part.text)}`: {array.shape} holds {array.size} numbers, and {known} doesn't divide"
+            " that."
         )
     return (
-        f"`{brief(part.text)}`: {array.shape} holds {array.size} numbers, and the new shape would"
-        f" need {known}."
+        f"`{brief(part.text)}`: {array.shape} holds {array.size} numbers, and the new shape would need"
+        f" {known}."
     )
 
 
@@ -147,8 +143,8 @@ def _joined(part, met, function):
     found = sorted({str(np.shape(x)) for x in given})
     if len(found) > 1:
         return (
-            f"`{brief(part.text)}` joins arrays of the shapes {listed(found)}: all axes but the"
-            f" joined one must be equal."
+            f"`{brief(part.text)}` joins arrays of the shapes {listed(found)}: all axes but the joined one"
+            " must be equal."
         )
     return ""
 
@@ -157,13 +153,13 @@ def _index(part, array, rest):
     depth = len(rest)
     if depth > array.ndim:
         return (
-            f"`{brief(part.text)}`: the array has the shape {array.shape}, so it takes at most"
-            f" {array.ndim} indices."
+            f"`{brief(part.text)}`: the array has the shape {array.shape}, so it takes at most {array.ndim}"
+            " indices."
         )
     for axis, index in enumerate(rest[: array.ndim]):
         if isinstance(index, (int, np.integer)) and not -array.shape[axis] <= index < array.shape[axis]:
             return (
-                f"`{brief(part.text)}`: axis {axis} has {array.shape[axis]} entries, counted from 0,"
-                f" and the index is {index}."
+                f"`{brief(part.text)}`: axis {axis} has {array.shape[axis]} entries, counted from 0, and"
+                f" the index is {index}."
             )
     return f"`{brief(part.text)}`: the array has the shape {array.shape}." if array.ndim else ""

@@ -33,10 +33,12 @@ class Traced:
 
     text:  a sentence or two that tell the cause, or ""
     right: the last part that holds a right intermediate result, in a sentence, or ""
+    next:  what is made of it, and how that differs from the next right one, in a sentence, or ""
     """
 
     text: str = ""
     right: str = ""
+    next: str = ""
 
 
 class _Search:
@@ -169,10 +171,10 @@ def trace(
     search = _Search(exercise, program, cases, wanted)
     if edit := search.edited():
         sentence, line = edit
-        return Traced(f"The slip is in {program.where(line)}. {sentence}")
+        return Traced(f"In {program.where(line)}: {_lower(sentence)}")
     if exchange := search.exchanged():
-        return Traced(_exchange_in_words(search, *exchange), _right_in_words(search))
-    return Traced(right=_right_in_words(search))
+        return Traced(_exchange_in_words(search, *exchange), *_right_in_words(search))
+    return Traced("", *_right_in_words(search))
 
 
 _SIZES = {
@@ -202,11 +204,15 @@ def _exchange_in_words(search: _Search, part: Part, name: str) -> str:
         what = f", {_SIZES[are[0]]}," if are else ","
         step = search.steps[worst][name]
         return (
-            f"The slip is in {where}: `{brief(part.text)}` is {shape_of(own[worst][0])}{what} and {name} ="
+            f"In {where}: `{brief(part.text)}` is {shape_of(own[worst][0])}{what} and {name} ="
             f" {shape_of(step)} belongs there.{after}"
         )
     how = f" It {predicate}." if predicate else _shape_words(own[worst], search.steps[worst][name])
-    return f"The slip is in {where}: `{brief(part.text)}` should hold {name}.{how}{after}"
+    return f"In {where}: `{brief(part.text)}` should hold {name}.{how}{after}"
+
+
+def _lower(sentence: str) -> str:
+    return sentence if sentence[:1] == "`" or sentence[1:2] == "." else sentence[:1].lower() + sentence[1:]
 
 
 def _shape_words(own, step):
@@ -215,30 +221,28 @@ def _shape_words(own, step):
     return ""
 
 
-def _right_in_words(search: _Search) -> str:
+def _right_in_words(search: _Search) -> tuple[str, str]:
     """The last part that holds a right intermediate result, and the first made of it that doesn't."""
     found = search.last_right()
     if not found:
-        return ""
+        return "", ""
     part, name = found
     said = f"`{brief(part.text)}` in {search.program.where(part.line)} holds {name}, as it should."
     after = search.program.parents.get(part.number)
     while after is not None and search.named(after):
         after = search.program.parents.get(after.number)
     if after is None or not search.reached(after):
-        return said
+        return said, ""
     own = search.values[search.order[0]][after.number][0]
     later = list(search.steps[0])[list(search.steps[0]).index(name) + 1 :]
     for step in later:
         if predicate := search.related(after, step):
-            return f"{said} Compared with {step}, `{brief(after.text)}` {predicate}."
+            return said, f"Compared with {step}, `{brief(after.text)}` {predicate}."
     if later and isinstance(own, np.ndarray):
         wanted = np.shape(search.steps[search.order[0]][later[0]])
-        return (
-            f"{said} `{brief(after.text)}` should turn it into {later[0]}, {wanted}; its shape is"
-            f" {own.shape}."
-        )
-    return said
+        if wanted != own.shape:
+            return said, f"`{brief(after.text)}` has the shape {own.shape}, and {later[0]} have {wanted}."
+    return said, ""
 
 
 # ---- values ------------------------------------------------------------------------------------------------

@@ -87,8 +87,8 @@ EXERCISES = (
             Wrong(
                 "every pair",
                 np.outer,
-                "You multiplied every number of q with every number of k. Only numbers at the same position"
-                " meet.",
+                "You multiplied every number of q with every number of k. Only numbers at the same"
+                " position meet.",
             ),
         ),
         lesson=(

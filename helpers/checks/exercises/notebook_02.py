@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from helpers.checks import intermediates
-from helpers.checks.exercises.definition import Case, Exercise
+from helpers.checks.exercises.definition import Case, Exercise, Wrong
 from helpers.checks.exercises.inputs import drawn, sizes_of, weights_case
 
 
@@ -78,8 +78,8 @@ EXERCISES = (
         "weights, the shape of scores; each row sums to 1",
         (
             (
-                "Three moves: subtract the largest score of each row, exponentiate the rest, divide by each"
-                " row's sum."
+                "Three moves: subtract the largest score of each row, exponentiate the rest, divide by"
+                " each row's sum."
             ),
             (
                 "With scores.max(axis=-1, keepdims=True) each row gets its own maximum; the same two words"
@@ -89,8 +89,8 @@ EXERCISES = (
         lambda steps, scores: steps["softmax"](scores, steps),
         steps=intermediates.of_softmax,
         lesson=(
-            "Subtracting the row's maximum changes nothing in the result and keeps exp from overflowing, so a"
-            " safe softmax always does it."
+            "Subtracting the row's maximum changes nothing in the result and keeps exp from overflowing,"
+            " so a safe softmax always does it."
         ),
     ),
     Exercise(
@@ -103,6 +103,14 @@ EXERCISES = (
             "That is what a matrix product does: weights @ values.",
         ),
         lambda steps, weights, values: steps["mix"](weights, values),
+        own=(
+            Wrong(
+                "value of the largest weight",
+                lambda w, v: v[w.argmax(axis=-1)],
+                "Each row is the value of one key, the one with the largest weight. All values count, each"
+                " times its weight.",
+            ),
+        ),
         lesson="A matrix product of weights and values is a weighted sum for every query at once.",
     ),
 )

@@ -94,16 +94,16 @@ EXERCISES = (
         "the output, (n_queries, d_v)",
         (
             (
-                "A hidden key must get the weight 0, and the other weights of the row must still sum to 1. So"
-                " the mask comes before softmax."
+                "A hidden key must get the weight 0, and the other weights of the row must still sum to 1."
+                " So the mask comes before softmax."
             ),
             "Where the mask is False, put −inf: np.where(mask, scores, -np.inf).",
         ),
         catalogue.attention,
         steps=intermediates.attention,
         lesson=(
-            "A mask belongs on the scores, before softmax: −∞ there is a weight of 0, and the rest of the row"
-            " still sums to 1."
+            "A mask belongs on the scores, before softmax: −∞ there is a weight of 0, and the rest of the"
+            " row still sums to 1."
         ),
     ),
     Exercise(
@@ -118,8 +118,8 @@ EXERCISES = (
         _cross_attention,
         steps=intermediates.cross_attention,
         lesson=(
-            "Self- and cross-attention are one formula; the only difference is where the keys and values come"
-            " from."
+            "Self- and cross-attention are one formula; the only difference is where the keys and values"
+            " come from."
         ),
     ),
 )

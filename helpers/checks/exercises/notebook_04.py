@@ -87,8 +87,8 @@ EXERCISES = (
                 lambda x, w_q, w_k, w_v, head, d_k: (
                     softmax(_cut(x @ w_q, head, d_k) @ _cut(x @ w_k, head, d_k).T / np.sqrt(d_k)) @ (x @ w_v)
                 ),
-                "The values hold the columns of all {n_heads} heads. Cut them as the queries and keys"
-                " are cut.",
+                "The values hold the columns of all {n_heads} heads. Cut them as the queries and keys are"
+                " cut.",
             ),
         ),
         steps=intermediates.head,
@@ -122,8 +122,8 @@ EXERCISES = (
         lambda steps, heads: steps["merge"](heads),
         steps=intermediates.merge,
         lesson=(
-            "The merge is the split backwards, and it has to copy: after the swap, a word's numbers no longer"
-            " lie side by side."
+            "The merge is the split backwards, and it has to copy: after the swap, a word's numbers no"
+            " longer lie side by side."
         ),
     ),
 )

@@ -68,15 +68,14 @@ EXERCISES = (
             Wrong(
                 "softmax over the heads",
                 partial(catalogue.multi_head, {**RIGHT, "axis": lambda: -3}),
-                "Softmax runs over the heads: for each pair of words the {n_heads} heads' weights sum"
-                " to 1. Each"
-                " row of each head should, so it runs over the keys (axis=-1).",
+                "Softmax runs over the heads: for each pair of words the {n_heads} heads' weights sum to"
+                " 1. Each row of each head should, so it runs over the keys (axis=-1).",
             ),
             Wrong(
                 "weights averaged over the heads",
                 partial(catalogue.multi_head, {**RIGHT, "mix": lambda w, v: w.mean(axis=0) @ v}),
-                "The weights are averaged over the heads before they meet the values: then all heads have one"
-                " pattern. Each head uses its own weights.",
+                "The weights are averaged over the heads before they meet the values: then all heads have"
+                " one pattern. Each head uses its own weights.",
             ),
             Wrong(
                 "weights of head 0 for all",
@@ -88,16 +87,14 @@ EXERCISES = (
                 lambda *given: catalogue.multi_head(
                     {**RIGHT, "scale": lambda scores, sizes: scores / math.sqrt(given[-1])}, *given
                 ),
-                "The scores are divided by the square root of the number of heads, √{n_heads}. A score"
-                " is a sum"
-                " of d_k = {d_k} products, so the divisor is √{d_k}.",
+                "The scores are divided by the square root of the number of heads, √{n_heads}. A score is"
+                " a sum of d_k = {d_k} products, so the divisor is √{d_k}.",
             ),
             Wrong(
                 "x added to the output",
                 lambda x, *rest: x + my_multi_head(x, *rest),
                 "x is added to the output, as a residual connection does around attention. Here only"
-                " attention"
-                " itself is asked for.",
+                " attention itself is asked for.",
             ),
             Wrong(
                 "heads added, first rows of W_O",
@@ -105,15 +102,14 @@ EXERCISES = (
                     catalogue.multi_head,
                     {**RIGHT, "merge": lambda h: h.sum(axis=0), "write": lambda f, w: f @ w[: f.shape[-1]]},
                 ),
-                "The heads are added, and only the first {d_k} rows of W_O are used. Put the heads side"
-                " by side:"
-                " each meets its own rows of W_O.",
+                "The heads are added, and only the first {d_k} rows of W_O are used. Put the heads side by"
+                " side: each meets its own rows of W_O.",
             ),
         ),
         steps=intermediates.multi_head,
         lesson=(
-            "Project, split, attend, merge, W_O: with the heads in front, the attention line is the same as"
-            " for one head."
+            "Project, split, attend, merge, W_O: with the heads in front, the attention line is the same"
+            " as for one head."
         ),
     ),
     Exercise(

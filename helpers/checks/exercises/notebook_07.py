@@ -76,8 +76,8 @@ EXERCISES = (
             Wrong(
                 "sign turned",
                 lambda s, t: np.eye(len(s))[t] - _softmax_row(s),
-                "The sign is reversed: that is the direction in which the loss falls. The gradient points to"
-                " where it grows: probabilities minus 1 at the target.",
+                "The sign is reversed: that is the direction in which the loss falls. The gradient points"
+                " to where it grows: probabilities minus 1 at the target.",
             ),
             Wrong(
                 "target left out",
@@ -88,8 +88,8 @@ EXERCISES = (
             Wrong(
                 "only the target",
                 lambda s, t: (_softmax_row(s) - 1) * np.eye(len(s))[t],
-                "Only the target's entry is there. The other scores count too: raising one of them makes the"
-                " target less likely.",
+                "Only the target's entry is there. The other scores count too: raising one of them makes"
+                " the target less likely.",
             ),
             Wrong(
                 "index taken away",
@@ -122,8 +122,7 @@ EXERCISES = (
                 "−1/p at the target",
                 lambda s, t: -np.eye(len(s))[t] / _softmax_row(s)[t],
                 "−1/p is the gradient with respect to the probability. One step further back, through"
-                " softmax,"
-                " it becomes probabilities minus 1 at the target.",
+                " softmax, it becomes probabilities minus 1 at the target.",
             ),
             Wrong(
                 "the loss itself",
@@ -133,8 +132,8 @@ EXERCISES = (
         ),
         steps=intermediates.loss_gradient,
         lesson=(
-            "Softmax and cross-entropy together have the simplest gradient there is: probabilities minus 1 at"
-            " the target."
+            "Softmax and cross-entropy together have the simplest gradient there is: probabilities minus 1"
+            " at the target."
         ),
     ),
     Exercise(
@@ -144,8 +143,8 @@ EXERCISES = (
         "the gradient with respect to the scores, (n_queries, n_keys)",
         (
             (
-                "Raising one score raises its own weight and lowers all others of its row: the row's mean of"
-                " d_weights plays a part."
+                "Raising one score raises its own weight and lowers all others of its row: the row's mean"
+                " of d_weights plays a part."
             ),
             (
                 "The mean is weighted: (weights * d_weights).sum(axis=-1, keepdims=True). Subtract it from"
@@ -172,8 +171,8 @@ EXERCISES = (
             Wrong(
                 "every weight alone",
                 lambda p, d: p * (1 - p) * d,
-                "p (1 − p) is the slope of a weight by its own score. Each score moves the other weights of"
-                " its row too.",
+                "p (1 − p) is the slope of a weight by its own score. Each score moves the other weights"
+                " of its row too.",
             ),
             Wrong(
                 "plain mean",
@@ -216,8 +215,8 @@ EXERCISES = (
             Wrong(
                 "not scaled",
                 lambda d, q, k: d @ k,
-                "The division by √d_k = {root_d_k:.2f} is missing. It stood on the way there, so it stands on"
-                " the way back.",
+                "The division by √d_k = {root_d_k:.2f} is missing. It stood on the way there, so it stands"
+                " on the way back.",
             ),
             Wrong(
                 "divided by √n_keys",
@@ -238,8 +237,8 @@ EXERCISES = (
             Wrong(
                 "gradient by the keys",
                 lambda d, q, k: d.T @ q / math.sqrt(q.shape[-1]),
-                "That's the gradient with respect to the keys, ({n_keys}, {d_k}). With respect to the queries"
-                " it is d_scores @ keys, ({n_queries}, {d_k}).",
+                "That's the gradient with respect to the keys, ({n_keys}, {d_k}). With respect to the"
+                " queries it is d_scores @ keys, ({n_queries}, {d_k}).",
             ),
             Wrong(
                 "queries in place of keys",
