@@ -21,6 +21,13 @@ _ROUNDS = ("int", "round", "floor", "ceil", "rint", "trunc", "around")
 def other_calls(program: Program, part: Part, value, values) -> Changes:
     """A call without what it calls, or with its arguments in another order."""
     node = part.node
+    if isinstance(node, ast.Attribute) and node.attr == "T" and np.ndim(value) > 2:
+        inside = ast.unparse(node.value)
+        swapped = f"{inside}.swapaxes(-1, -2)"
+        yield (
+            expression(swapped),
+            f"`{part.text}` reverses all {np.ndim(value)} axes. Swap the last two: `{swapped}`.",
+        )
     if isinstance(node, ast.Attribute) and node.attr in ("T", "mT"):
         yield node.value, f"`{brief(part.text)}` is transposed, and shouldn't be."
         return

@@ -97,13 +97,13 @@ def _judge(exercise, answer, cases, outcomes, seconds) -> Verdict:
     if exercise.problem:
         return _by_property(exercise, answer, cases, outcomes)
     wanted = [call(exercise.right, case.arguments) for case in cases]
+    changed = next((own.changed for own in outcomes if isinstance(own, Result) and own.changed), "")
+    if changed and all(own.same_as(right) for own, right in zip(outcomes, wanted) if isinstance(own, Result)):
+        return Verdict(
+            "wrong", _in_place(changed), "changed in place", "named"
+        )  # which whole numbers don't allow
     if all(own.same_as(right) for own, right in zip(outcomes, wanted)):
-        changed = next((own.changed for own in outcomes if own.changed), "")
-        return (
-            Verdict("wrong", _in_place(changed), "changed in place", "named")
-            if changed
-            else Verdict("right", RIGHT)
-        )
+        return Verdict("right", RIGHT)
     return _wrong(exercise, answer, cases, outcomes, wanted)
 
 
@@ -118,10 +118,10 @@ def _nothing(exercise, answer) -> Verdict:
 
 
 def _too_long(failure: Failure, seconds: float) -> str:
-    if failure.seconds < 2 * seconds + 1:
+    if failure.seconds < 1.5 * seconds + 0.3:
         return f"Your function was stopped after {seconds:g} seconds. Does a loop in it never end?"
     return (
-        f"Your function took {failure.seconds:.0f} seconds, and {seconds:g} are allowed. It couldn't be"
+        f"Your function took {failure.seconds:.1f} seconds, and {seconds:g} are allowed. It couldn't be"
         " stopped earlier, since a single call in it took so long."
     )
 
@@ -174,7 +174,7 @@ def _safely(otherwise, diagnose: Callable, *given):
 def _first_sentences(said: Sequence[str]) -> str:
     """The first thing found, and a second one if both are short."""
     found = [each for each in said if each]
-    return " ".join(found[:2]) if len(" ".join(found[:2])) < 330 else (found or [""])[0]
+    return " ".join(found[:2]) if len(" ".join(found[:2])) < 450 else (found or [""])[0]
 
 
 def _named(named, case, own, right, exercise) -> Verdict:
@@ -227,16 +227,14 @@ def _relation(cases, outcomes, wanted) -> str:
 
 
 def _one_of_several(owns, rights) -> str:
-    for i in range(3):
-        if all(
-            isinstance(own, tuple) and len(own) > i and close(own[i], right)
-            for own, right in zip(owns, rights)
-        ):
-            return (
-                f"You return {len(owns[0])} arrays, and number {i + 1} of them is right: return that one"
-                " alone."
-            )
-    return ""
+    owns = [own if isinstance(own, tuple) or own.ndim < 2 else tuple(own) for own in owns]  # of equal shapes
+    if len({len(own) if isinstance(own, tuple) else 0 for own in owns}) > 1:
+        return ""
+    for i in range(len(owns[0])):
+        if all(len(own) > i and close(own[i], right) for own, right in zip(owns, rights)):
+            which = f"number {i + 1} of them is right: return that one alone."
+            return f"You return {len(owns[0])} arrays, and {which}"
+    return f"You return {len(owns[0])} arrays, and one is expected."
 
 
 def _several(owns, rights, arguments, sizes) -> str:

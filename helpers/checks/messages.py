@@ -92,9 +92,10 @@ def _several(own, other, returns):
     ):
         counts[0] = len(own)
     if counts[0] != counts[1] or not isinstance(other, tuple):
-        words = [f"{count} array{'s' * (count > 1)}" for count in counts]
-        verb = "are" if counts[1] > 1 else "is"
-        return f"You return {words[0]}, and {words[1]} {verb} expected{f': {returns}' if returns else ''}."
+        if counts[1] == 1:
+            return f"Expected: {returns or 'one array'}."
+        words = f"{counts[0]} array{'s' * (counts[0] > 1)}"
+        return f"You return {words}, and {counts[1]} are expected{f': {returns}' if returns else ''}."
     own = own if isinstance(own, tuple) else tuple(own)
     at = next(i for i, (a, b) in enumerate(zip(own, other)) if not close(a, b))
     return f"Array {at + 1} of the {len(own)} that you return differs. {difference(own[at], other[at])}"

@@ -174,6 +174,15 @@ def dropped(program: Program, part: Part, value, values) -> Changes:
         yield left, f"`{ast.unparse(right)}` {words}: `{ast.unparse(left)}` alone is right."
         if isinstance(part.node.op, (ast.Add, ast.Mult, ast.MatMult)):
             yield right, f"`{ast.unparse(left)}` {words}: `{ast.unparse(right)}` alone is right."
+    if isinstance(part.node, ast.Subscript) and isinstance(part.node.slice, (ast.Slice, ast.Name)):
+        cut = part.node.slice
+        columns = ast.Subscript(part.node.value, ast.Tuple([ast.Slice(), cut], ast.Load()), ast.Load())
+        yield columns, f"`{brief(part.text)}` cuts rows. Columns are needed: `[:, …]`."
+    if isinstance(part.node, ast.Subscript) and isinstance(part.node.slice, ast.Tuple):
+        first, *rest = part.node.slice.elts
+        if isinstance(first, ast.Slice) and first.lower is first.upper is None and len(rest) == 1:
+            rows = ast.Subscript(part.node.value, rest[0], ast.Load())
+            yield rows, f"`{brief(part.text)}` cuts columns. Rows are needed, without `:,` in front."
     if isinstance(part.node, ast.Subscript):
         yield (
             part.node.value,

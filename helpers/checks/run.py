@@ -164,7 +164,8 @@ def _as_numbers(value):
     except Exception as error:
         if isinstance(value, (list, tuple)) and len(value) <= 100:  # several results, each of its own shape
             parts = [_as_numbers(part) for part in value]
-            if all(isinstance(part, np.ndarray) for part in parts):
+            arrays = all(isinstance(part, np.ndarray) for part in parts)
+            if arrays and (isinstance(value, tuple) or max(part.ndim for part in parts) > 1):
                 return tuple(parts)
         what = f"Your function returns {kind_of(value)} that can't be read as numbers"
         if isinstance(error, OverflowError):

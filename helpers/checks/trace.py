@@ -72,11 +72,12 @@ class _Search:
         """The first part that only needs to hold another value, and that value's name."""
         given = {argument.arg for argument in self.program.function.args.args}
         for part in self.program.parts:
-            if isinstance(part.node, ast.Name) and part.text in given:
-                continue  # what is given is right as it is
+            argument = isinstance(part.node, ast.Name) and part.text in given
             for name in self.steps[0]:
                 if self.time_is_up():
                     return None
+                if argument and _shape(self.steps[0][name]) == _shape(self.cases[0].arguments.get(part.text)):
+                    continue  # what is given is right as it is, though it may have to be cut
                 if self.reached(part) and self._fits(part, name) and self.right_with(self._new(part, name)):
                     return part, name
         return None

@@ -35,11 +35,11 @@ def _masked():
         np.array([[1, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 1]], dtype=bool),
     )
     padding = np.array([[1, 1, 0, 1, 0, 0], [0, 1, 1, 1, 0, 0], [1, 0, 1, 0, 0, 0], [0, 1, 0, 1, 0, 0]], bool)
-    low = attention_case(17, 4, 6, 3, 2, padding)  # scores far below 0: what hides must be lower still
+    low = attention_case(41, 4, 6, 3, 2, padding)  # scores far below 0: what hides must be lower still
     keys, queries = low.arguments["keys"], low.arguments["queries"]
     keys[:, 0], queries[:, 0] = keys[:, 0] / 10 - 4, 7
     return [
-        attention_case(14, 5, 5, 4, 3, looks_back),
+        attention_case(42, 5, 5, 4, 3, looks_back),
         attention_case(15, 3, 4, 2, 5, gaps),
         _with_scores_of_0(),
         low,
@@ -48,7 +48,7 @@ def _masked():
 
 def _with_scores_of_0():
     """Whole numbers, scores of 0 that aren't hidden, and a key that is hidden from every query."""
-    queries, keys = np.array([[1, 0, 2], [0, 2, 0]]), np.array([[0, 3, 0], [2, 0, 0], [1, -1, 1], [5, 5, 5]])
+    queries, keys = np.array([[1, 0, 2], [0, 2, 0]]), np.array([[0, 3, 0], [2, 0, 0], [1, -1, 1], [2, 1, 0]])
     mask = np.array([[1, 1, 1, 0], [1, 1, 0, 0]], dtype=bool)
     arguments = {"queries": queries, "keys": keys, "values": np.array([[1, 2], [3, -1], [0, 4], [9, 9]])}
     return Case(arguments | {"mask": mask}, sizes_of(n_queries=2, n_keys=4, d_k=3, d_v=2))
