@@ -1,9 +1,9 @@
 """Answers that the checks have never seen: wrong ones are refused, right ones are accepted in any style.
 
 cases/unseen_wrong_answers.json and cases/right_styles.json were written from the exercises as learners see
-them, without a look at the known mistakes. cases/tried_answers.json holds answers from public threads and others
-that an earlier version of the checks treated badly. In the wrong ones `truth` says what is wrong, a true
-diagnosis has one of the phrases of `accept` in it, and one of `forbid` would blame something that is right.
+them, without a look at the known mistakes. cases/tried_answers.json holds answers from public threads, and
+others that an earlier version of the checks treated badly. In the wrong ones `truth` says what is wrong, a
+true diagnosis has one of the phrases of `accept` in it, and one of `forbid` would blame something right.
 """
 
 from __future__ import annotations

@@ -22,8 +22,7 @@ def other_calls(program: Program, part: Part, value, values) -> Changes:
     """A call without what it calls, or with its arguments in another order."""
     node = part.node
     if isinstance(node, ast.Attribute) and node.attr == "T" and np.ndim(value) > 2:
-        inside = ast.unparse(node.value)
-        swapped = f"{inside}.swapaxes(-1, -2)"
+        swapped = f"{ast.unparse(node.value)}.swapaxes(-1, -2)"
         yield (
             expression(swapped),
             f"`{part.text}` reverses all {np.ndim(value)} axes. Swap the last two: `{swapped}`.",
@@ -39,7 +38,8 @@ def other_calls(program: Program, part: Part, value, values) -> Changes:
         "numpy",
         "math",
     )
-    inside = node.func.value if method and isinstance(node.func, ast.Attribute) else (node.args or [None])[0]
+    first = node.args[0] if node.args else None
+    inside = node.func.value if method and isinstance(node.func, ast.Attribute) else first
     if inside is not None and not isinstance(inside, ast.Starred):
         text = brief(ast.unparse(inside))
         if name in _ROUNDS or (name == "astype" and "int" in part.text):

@@ -334,12 +334,12 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         "own causal mask",
-        {"hide": lambda scores, mask: np.where(np.tri(*scores.shape, dtype=bool), scores, -np.inf)},
+        {"hide": lambda scores, mask: np.where(np.tri(*scores.shape).astype(bool), scores, -np.inf)},
         "A causal mask of your own hides the later keys. Use the mask that's given, whatever it hides.",
     ),
     Mistake(
         "own causal mask, one key too many",
-        {"hide": lambda scores, mask: np.where(np.tri(*scores.shape, k=1, dtype=bool), scores, -np.inf)},
+        {"hide": lambda scores, mask: np.where(np.tri(*scores.shape, k=1).astype(bool), scores, -np.inf)},
         "A causal mask of your own hides later keys, all but the next one. Use the mask that's given.",
     ),
     Mistake(

@@ -1,9 +1,9 @@
 """A time limit for a call, which can't go off after the call has ended.
 
-Where there are timers, a signal is sent after so many seconds, and again until the call ends. Its handler runs in
-the main thread, between two steps of whatever runs there by then; so it raises only if the frame that it has
-interrupted belongs to the call. Elsewhere (in a browser, on Windows, in another thread) a trace function looks at
-the clock at every step of the call, and of nothing else.
+Where there are timers, a signal is sent after so many seconds, and again until the call ends. Its handler
+runs in the main thread, between two steps of whatever runs there by then; so it raises only if the frame that
+it has interrupted belongs to the call. Elsewhere (in a browser, on Windows, in another thread) a trace function
+looks at the clock at every step of the call, and of nothing else.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class _Alarm:
             return
         if interrupted.f_code.co_filename.startswith("<frozen importlib"):
             return  # half an import would spoil the next one; the next signal comes soon
-        # Code that catches this meets another one at its next line, and then a signal at a random moment, so that
-        # one of them hits the few steps outside of any try.
+        # Code that catches this meets another one at its next line, and then a signal at a random moment, so
+        # that one of them hits the few steps outside of any try.
         for each in between:
             each.f_trace = self._trace
         sys.settrace(self._trace)

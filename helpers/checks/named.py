@@ -56,12 +56,9 @@ def _tells(outcomes, wanted) -> bool:
 def _evidence(own, right) -> bool:
     if not isinstance(own, Result) or own.value is None or isinstance(own.value, str):
         return False
-    if isinstance(own.value, tuple) or isinstance(right.value, tuple):
-        return not own.same_as(right)
-    if own.value.shape != right.value.shape:
-        return True
-    finite = np.isfinite(own.value.astype(float))
-    return bool(finite.any()) and not own.same_as(right)
+    if isinstance(own.value, np.ndarray) and not np.isfinite(own.value.astype(float)).any():
+        return False
+    return not own.same_as(right)
 
 
 def _explained(own, made) -> bool:

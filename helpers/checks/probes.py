@@ -253,14 +253,10 @@ def _other_rows(asked: _Asked) -> str:
         other[1:] = other[1:] * 0.5 + 0.3
         changed = {**case.arguments, name: other}
         before, after = asked.own(case.arguments), asked.own(changed)
-        should = asked.right(case.arguments), asked.right(changed)
-        if before is None or after is None or should[0] is None or should[0].ndim < 1:
+        right, later = asked.right(case.arguments), asked.right(changed)
+        if before is None or after is None or right is None or later is None or right.ndim < 1:
             return ""
-        if (
-            before.shape != should[0].shape
-            or not close(should[0][0], should[1][0])
-            or close(before[0], after[0])
-        ):
+        if before.shape != right.shape or not close(right[0], later[0]) or close(before[0], after[0]):
             return ""
     return (
         f"Row 0 of your result changes when only other rows of {name} change. Each row stands for itself,"

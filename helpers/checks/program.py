@@ -166,7 +166,7 @@ def _in_order(node: ast.AST) -> Iterator[ast.AST]:
     """The children of a node in the order in which Python evaluates them."""
     if isinstance(node, ast.Call):
         if isinstance(node.func, (ast.Attribute, ast.Name)):
-            node.func.called = True  # type: ignore[attr-defined]  # the method itself is no value of interest
+            node.func.called = True  # type: ignore[union-attr]  # the method itself is no value of interest
         yield from (node.func, *node.args, *(keyword.value for keyword in node.keywords))
     elif isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)):
         if node.value is not None:

@@ -21,8 +21,11 @@ def expression(text: str) -> ast.expr:
 
 def constants(program: Program, part: Part, value, values) -> Changes:
     node, parent = part.node, program.parents.get(part.number)
-    negative = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
-    if negative and isinstance(node.operand, ast.Constant):
+    if (
+        isinstance(node, ast.UnaryOp)
+        and isinstance(node.op, ast.USub)
+        and isinstance(node.operand, ast.Constant)
+    ):
         value = values[part.number][0] if values[part.number] else None
     elif not isinstance(node, ast.Constant) or (parent and isinstance(parent.node, ast.UnaryOp)):
         return
@@ -144,8 +147,8 @@ def operators(program: Program, part: Part, value, values) -> Changes:
     if isinstance(node, ast.Compare) and len(node.ops) == 1:
         for table, words in ((_COMPARED, "is the wrong way round"), (_NEARLY, "is off by one at its limit")):
             if type(node.ops[0]) in table:
-                other = ast.Compare(node.left, [table[type(node.ops[0])]()], node.comparators)
-                yield other, f"`{brief(part.text)}` {words}: `{ast.unparse(other)}` is right."
+                new = ast.Compare(node.left, [table[type(node.ops[0])]()], node.comparators)
+                yield new, f"`{brief(part.text)}` {words}: `{ast.unparse(new)}` is right."
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.Invert, ast.Not, ast.USub)):
         inside = ast.unparse(node.operand)
         if isinstance(value, np.ndarray) and value.dtype == bool or value is None:

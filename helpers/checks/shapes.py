@@ -66,8 +66,8 @@ def _product(part, arrays, steps):
             " them, one table for each head, must be equal in number."
         )
     said = (
-        f"`{brief(part.text)}` multiplies {names[0]}{a.shape} by {names[1]}{b.shape}: the rows on the left have"
-        f" {inner[0]} numbers and the columns on the right {inner[1]}, and these must be equally many."
+        f"`{brief(part.text)}` multiplies {names[0]}{a.shape} by {names[1]}{b.shape}: the rows on the left"
+        f" have {inner[0]} numbers and the columns on the right {inner[1]}, and these must be equally many."
     )
     if not all(names):  # what is no right intermediate result may be wrong in other ways as well
         return said

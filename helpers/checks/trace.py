@@ -108,7 +108,11 @@ class _Search:
         def change(i):
             own, step = self.values[i][part.number], self.steps[i][name]
             turns = [_in_form(step, own[0])] if len(own) == 1 else _in_turn(step, own)
-            return self.program.with_value(part.number, lambda n: turns[n % len(turns)])
+
+            def turn(n: int):
+                return turns[n % len(turns)]
+
+            return self.program.with_value(part.number, turn)
 
         return change
 
@@ -123,7 +127,7 @@ class _Search:
                 function = edit.make()
             except (SyntaxError, ValueError, TypeError):
                 continue
-            if self.right_with(lambda _, function=function: function):
+            if self.right_with(_always(function)):
                 return edit.sentence, edit.line
         return None
 
@@ -155,7 +159,7 @@ class _Search:
         pairs = [(each[0], _in_form(steps[name], each[0])) for each, steps in zip(own, self.steps)]
         arguments = [case.arguments for case in self.cases]
         if "weights" in name and all(_shape(a) == _shape(b) for a, b in pairs):
-            masks = [given.get("mask") for given in arguments]
+            masks: list = [given.get("mask") for given in arguments]
             if said := in_words([a for a, _ in pairs], [b for _, b in pairs], masks):
                 return said
         return related(
@@ -210,6 +214,10 @@ def _exchange_in_words(search: _Search, part: Part, name: str) -> str:
         )
     how = f" It {predicate}." if predicate else _shape_words(own[worst], search.steps[worst][name])
     return f"In {where}: `{brief(part.text)}` should hold {name}.{how}{after}"
+
+
+def _always(function: Callable) -> Callable[[int], Callable]:
+    return lambda case: function
 
 
 def _lower(sentence: str) -> str:

@@ -95,8 +95,9 @@ def _again(own, right, mask):
 
 def logits_in_words(own: Sequence[np.ndarray], right: Sequence[np.ndarray], sizes: Sequence[Mapping]) -> str:
     """The factor between the learner's logits and the right ones, which shows what they divide by, or ""."""
-    factors = [_factor(a, b) for a, b in zip(own, right)]
-    if any(f is None or math.isclose(f, 1, rel_tol=1e-5) for f in factors):
+    found = [_factor(a, b) for a, b in zip(own, right)]
+    factors = [f for f in found if f is not None and not math.isclose(f, 1, rel_tol=1e-5)]
+    if len(factors) < len(found):
         return ""
     factor, known = factors[0], sizes[0]
     if factor < 0:
