@@ -339,7 +339,7 @@ MISTAKES: tuple[Mistake, ...] = (
     ),
     Mistake(
         "own causal mask, one key too many",
-        {"hide": lambda scores, mask: np.where(np.tri(*scores.shape, k=1).astype(bool), scores, -np.inf)},
+        {"hide": lambda scores, mask: np.where(np.tril(np.ones(scores.shape), 1) > 0, scores, -np.inf)},
         "A causal mask of your own hides later keys, all but the next one. Use the mask that's given.",
     ),
     Mistake(

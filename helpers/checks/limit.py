@@ -2,8 +2,8 @@
 
 Where there are timers, a signal is sent after so many seconds, and again until the call ends. Its handler
 runs in the main thread, between two steps of whatever runs there by then; so it raises only if the frame that
-it has interrupted belongs to the call. Elsewhere (in a browser, on Windows, in another thread) a trace function
-looks at the clock at every step of the call, and of nothing else.
+it has interrupted belongs to the call. Elsewhere (in a browser, on Windows, in another thread) a trace
+function looks at the clock at every step of the call, and of nothing else.
 """
 
 from __future__ import annotations

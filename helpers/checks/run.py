@@ -255,7 +255,7 @@ def _place(error: BaseException, function: Callable) -> Place:
 def where(file: str, line: int) -> str:
     """A line in words: "line 3 of your cell", or "line 12 of answers.py" for a function from a file.
 
-    >>> where("/home/me/answers.py", 12)
+    >>> where("answers.py", 12)
     'line 12 of answers.py'
     """
     in_cell = re.search(r"ipykernel_\d|^<", file)
