@@ -522,6 +522,7 @@ def test_a_change_in_place_is_named_and_harms_nothing():
 def test_an_error_is_short_and_shows_the_learners_line():
     found = judge(EXERCISES["attention"], by_a_name_that_does_not_exist)
     assert found.text.splitlines() == [
+        "Not right yet. There's no `querys` here. Is it `queries`?",
         (
             "Your function stops with an error in line"
             f" {by_a_name_that_does_not_exist.__code__.co_firstlineno + 1} of test_checks.py:"
@@ -529,7 +530,6 @@ def test_an_error_is_short_and_shows_the_learners_line():
         ),
         "NameError: name 'querys' is not defined",
         "It was called with queries (3, 4), keys (5, 4), values (5, 2).",
-        "There's no `querys` here. Is it `queries`?",
     ]
 
 

@@ -151,8 +151,9 @@ def _wrong(exercise, answer, cases, outcomes, wanted) -> Verdict:
         return Verdict("wrong", said, cause="narrowed")
     told = "" if slow else _unsteady(answer, case, own)
     if not told and not slow:
-        told = _first_sentences([found.text, _safely("", probed, exercise, answer, cases)])
-    told = told or _relation(cases, outcomes, wanted) or _nan(program, case, own)
+        first_nan = _safely("", _nan, program, case, own)
+        told = _first_sentences([first_nan, found.text, _safely("", probed, exercise, answer, cases)])
+    told = told or _relation(cases, outcomes, wanted)
     numbers = difference(own.value, right.value, exercise.returns)
     if told:
         return Verdict("wrong", f"Not right yet. {told}\n{numbers}", cause="narrowed")
@@ -194,7 +195,9 @@ def _failed(exercise, program, cases, outcomes, found, failure, slow) -> Verdict
     why = "" if slow else _safely("", reason, failure, program, case.arguments, steps)
     told = _first_sentences([why, found.text])
     text = raised(failure.kind, failure.message, failure.place, case.arguments)
-    return Verdict("wrong", f"{text}\n{told}".rstrip(), cause="narrowed" if told else "error")
+    if told:
+        return Verdict("wrong", f"Not right yet. {told}\n{text}", cause="narrowed")
+    return Verdict("wrong", text, cause="error")
 
 
 def _no_numbers(exercise, own) -> str:
@@ -267,7 +270,8 @@ def _by_property(exercise, answer, cases: Sequence[Case], outcomes) -> Verdict:
         if isinstance(own, Failure):
             why = _safely("", reason, own, Program.of(answer), case.arguments, {})
             text = raised(own.kind, own.message, own.place, case.arguments)
-            return Verdict("wrong", f"{text}\n{why}".rstrip(), cause="narrowed" if why else "error")
+            said = f"Not right yet. {why}\n{text}" if why else text
+            return Verdict("wrong", said, cause="narrowed" if why else "error")
         if own.value is None or isinstance(own.value, str):
             said = own.value or "Your function returns None."
             return Verdict("wrong", f"{said} Expected: {exercise.returns}.", cause="narrowed")
