@@ -132,6 +132,7 @@ def pytest_terminal_summary(terminalreporter):
     mutation_score(terminalreporter)
     sliders_tested(terminalreporter)
     catalogue_score(terminalreporter)
+    layers_of_the_diagnosis(terminalreporter)
     if os.environ.get("CI") == "true":
         what_was_skipped(terminalreporter)
 
@@ -184,6 +185,29 @@ def catalogue_score(terminal):
             terminal.write_line(
                 f"{name:<20} {caught:>3} caught {named:>3} named, of {total:>3}   {each}"[:400]
             )
+
+
+def layers_of_the_diagnosis(terminal):
+    """Which layer of a check's diagnosis spoke, for each set of wrong answers, and right styles accepted."""
+    said = {}
+    for outcome in ("passed", "failed"):
+        for report in terminal.stats.get(outcome, []):
+            for name, value in getattr(report, "user_properties", ()):
+                said.setdefault(name, []).append(value)
+    tables = {name: values for name, values in said.items() if name.startswith("layers of ")}
+    if not tables:
+        return
+    terminal.section("wrong answers by the layer of the diagnosis that spoke")
+    kinds = ("named", "narrowed", "located", "error", "accepted")
+    terminal.write_line(f"{'':<20}{'answers':>9}" + "".join(f"{kind:>10}" for kind in (*kinds, "false")))
+    for name, values in tables.items():
+        layers = [layer for found, _ in values for layer in found]
+        counts = [layers.count(kind) for kind in kinds]
+        row = "".join(f"{count:>10}" for count in [*counts, sum(len(false) for _, false in values)])
+        terminal.write_line(f"{name.removeprefix('layers of '):<20}{len(layers):>9}{row}")
+    styles = [kind for kinds in said.get("right styles", []) for kind in kinds]
+    if styles:
+        terminal.write_line(f"right styles accepted: {styles.count('right')} of {len(styles)}")
 
 
 def what_was_skipped(terminal):

@@ -1,8 +1,9 @@
 """Answers that the checks have never seen: wrong ones are refused, right ones are accepted in any style.
 
 cases/unseen_wrong_answers.json and cases/right_styles.json were written from the exercises as learners see
-them, without a look at the known mistakes. In the wrong ones `truth` says what is wrong, a true diagnosis has
-one of the phrases of `accept` in it, and a phrase of `forbid` would blame something that is right.
+them, without a look at the known mistakes. cases/tried_answers.json holds answers from public threads, and
+others that an earlier version of the checks treated badly. In the wrong ones `truth` says what is wrong, a
+true diagnosis has one of the phrases of `accept` in it, and one of `forbid` would blame something right.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ CASES = Path(__file__).with_name("cases")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the answers themselves, such as np.matrix
 WRONG = json.loads((CASES / "unseen_wrong_answers.json").read_text(encoding="utf-8"))
 RIGHT = json.loads((CASES / "right_styles.json").read_text(encoding="utf-8"))
+TRIED = json.loads((CASES / "tried_answers.json").read_text(encoding="utf-8"))
 NUMBERS = count()
 
 
@@ -155,13 +157,13 @@ def test_the_material_is_whole():
 
 @cache
 def verdicts(exercise):
-    """The verdict on every unseen answer to one exercise, wrong ones and right ones."""
+    """The verdict on every answer to one exercise: unseen wrong ones, right ones, wrong ones tried."""
 
     def judged(entries):
         own = [entry for entry in entries if entry["exercise"] == exercise]
         return [(entry, judge(EXERCISES[exercise], function(entry))) for entry in own]
 
-    return judged(WRONG), judged(RIGHT)
+    return judged(WRONG), judged(RIGHT + TRIED["right"]), judged(TRIED["wrong"])
 
 
 def said(entry, verdict):
@@ -201,14 +203,21 @@ def accused(entry, verdict):
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)
-def test_an_unseen_wrong_answer_is_refused(exercise):
-    assert [called(entry) for entry, verdict in verdicts(exercise)[0] if verdict.kind != "wrong"] == []
+def test_an_unseen_wrong_answer_is_refused(exercise, record_property):
+    unseen, right, tried = verdicts(exercise)
+    for name, found in (("unseen", unseen), ("tried before", tried)):
+        false = [called(entry) for entry, verdict in found if accused(entry, verdict)]
+        record_property(f"layers of {name}", ([layer(verdict) for _, verdict in found], false))
+    record_property("right styles", [verdict.kind for _, verdict in right])
+    assert [called(entry) for entry, verdict in unseen + tried if verdict.kind != "wrong"] == []
 
 
 @pytest.mark.parametrize("exercise", EXERCISES)
 def test_nothing_right_in_a_wrong_answer_is_blamed(exercise):
     assert {
-        called(entry): verdict.text for entry, verdict in verdicts(exercise)[0] if accused(entry, verdict)
+        called(entry): verdict.text
+        for entry, verdict in verdicts(exercise)[0] + verdicts(exercise)[2]
+        if accused(entry, verdict)
     } == {}
 
 

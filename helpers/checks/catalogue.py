@@ -75,21 +75,21 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "queries and keys swapped",
         {"roles": lambda q, k: (k, q)},
-        "Queries and keys are swapped: the rows of the scores should belong to the {n_queries} queries, and"
-        " yours belong to the {n_keys} keys.",
+        "Queries and keys are swapped: the rows of the scores should belong to the {n_queries} queries,"
+        " and yours belong to the {n_keys} keys.",
         "facebookresearch/detr#162",
     ),
     Mistake(
         "queries from the context",
         {"sources": lambda x, context: (context, context, context)},
-        "The queries are made from the context. They come from x ({n_queries} words); only keys"
-        " and values come from the context ({n_keys} words).",
+        "The queries are made from the context. They come from x ({n_queries} words); only keys and values"
+        " come from the context ({n_keys} words).",
     ),
     Mistake(
         "context not used",
         {"sources": lambda x, context: (x, x, x)},
-        "The context is not used: keys and values should come from its {n_keys} words, and yours come"
-        " from x.",
+        "The context is not used: keys and values should come from its {n_keys} words, and yours come from"
+        " x.",
     ),
     Mistake(
         "x and context swapped",
@@ -105,8 +105,8 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "keys from W_Q",
         {"matrices": lambda w_q, w_k, w_v: (w_q, w_q, w_v)},
-        "The keys are made with W_Q. Then a word's query and key are the same vector; keys have a matrix of"
-        " their own, W_K.",
+        "The keys are made with W_Q. Then a word's query and key are the same vector; keys have a matrix"
+        " of their own, W_K.",
     ),
     Mistake(
         "values from W_K",
@@ -128,8 +128,8 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "matrix on the wrong side",
         {"project": lambda x, w: x @ w.T, "project values": lambda x, w: x @ w.T},
-        "x is multiplied by a transposed matrix. A row of x has {d_model} numbers, and so has a column of the"
-        " matrix: x @ w fits as it is.",
+        "x is multiplied by a transposed matrix. A row of x has {d_model} numbers, and so has a column of"
+        " the matrix: x @ w fits as it is.",
     ),
     Mistake(
         "rows instead of columns",
@@ -157,13 +157,24 @@ MISTAKES: tuple[Mistake, ...] = (
         {"columns": lambda w, head, d: w[:, head : head + d]},
         "The cut begins at the wrong column. Head i begins at column i · {d_k}, not at column i.",
     ),
+    Mistake(
+        "head counted from 1",
+        {"columns": lambda w, head, d: w[:, (head - 1) * d : head * d]},
+        "The columns are those of the head before: heads are counted from 0, so head i begins at column i"
+        " · {d_k}, not (i − 1) · {d_k}.",
+    ),
+    Mistake(
+        "heads counted from the end",
+        {"columns": lambda w, head, d: w[:, w.shape[1] - (head + 1) * d : w.shape[1] - head * d]},
+        "The heads are counted from the end: head 0 owns the first {d_k} columns.",
+    ),
     # split
     Mistake(
         "split without transpose",
         {"split": lambda x, n_heads: x.reshape(n_heads, len(x), -1)},
-        "The split is a reshape alone. The shape ({n_heads}, {n}, {d_k}) is right, and the words are not: the"
-        " numbers are dealt out in the order in which they stand, so head 0 gets the front of x, not a piece"
-        " of every word. Cut to ({n}, {n_heads}, {d_k}) first, then swap the first two axes.",
+        "The split is a reshape alone. The shape ({n_heads}, {n}, {d_k}) is right, and the words are not:"
+        " the numbers are dealt out in the order in which they stand, so head 0 gets the front of x, not a"
+        " piece of every word. Cut to ({n}, {n_heads}, {d_k}) first, then swap the first two axes.",
         "harvardnlp/annotated-transformer#118",
     ),
     Mistake(
@@ -175,14 +186,14 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "axes left as (n, n_heads, d_k)",
         {"split": lambda x, n_heads: x.reshape(len(x), n_heads, -1)},
-        "The cut is right, ({n}, {n_heads}, {d_k}), but the head axis has to come first: swap the first two"
-        " axes.",
+        "The cut is right, ({n}, {n_heads}, {d_k}), but the head axis has to come first: swap the first"
+        " two axes.",
     ),
     Mistake(
         "not split",
         {"split": lambda x, n_heads: x[None]},
-        "Nothing is split: all columns together make one large head. Cut them into {n_heads} heads of {d_k}"
-        " first.",
+        "Nothing is split: all columns together make one large head. Cut them into {n_heads} heads of"
+        " {d_k} first.",
     ),
     Mistake(
         "all heads the same",
@@ -190,13 +201,23 @@ MISTAKES: tuple[Mistake, ...] = (
         "All heads are the first one: their maps are equal. Each head has {d_k} columns of its own.",
         "pbloem/former#8",
     ),
+    Mistake(
+        "all heads the last one",
+        {"heads": lambda heads: np.broadcast_to(heads[-1:], heads.shape)},
+        "All heads are the last one: a loop that overwrites its result in each round leaves only that.",
+    ),
+    Mistake(
+        "heads in reverse order",
+        {"split": lambda x, n_heads: x.reshape(len(x), n_heads, -1).swapaxes(0, 1)[::-1]},
+        "The heads are in reverse order: head 0 owns the first {d_k} columns.",
+    ),
     # scores
     Mistake(
         "keys not transposed",
         {"compare": lambda q, k: q @ k},
         "The keys are not transposed in their last two axes. Every query is compared with every key: q @"
-        " k.swapaxes(-1, -2), which is q @ k.T where there are no heads. That makes {n_queries} by {n_keys}"
-        " scores.",
+        " k.swapaxes(-1, -2), which is q @ k.T where there are no heads. That makes {n_queries} by"
+        " {n_keys} scores.",
     ),
     Mistake(
         "no scaling",
@@ -210,6 +231,12 @@ MISTAKES: tuple[Mistake, ...] = (
         {"scale": lambda scores, sizes: scores / sizes["d_k"]},
         "The scores are divided by d_k = {d_k}. The square root is missing: √{d_k} = {root_d_k:.2f}.",
         "delzac/cntkx#10",
+    ),
+    Mistake(
+        "scaled twice",
+        {"scale": lambda scores, sizes: scores / math.sqrt(sizes["d_k"]) / math.sqrt(sizes["d_k"])},
+        "The scores are scaled twice, by √{d_k} each time: queries or keys were divided before, or the"
+        " scores again.",
     ),
     Mistake(
         "divided by d_k / 2",
@@ -226,14 +253,14 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "always divided by 8",
         {"scale": lambda scores, sizes: scores / 8},
-        "The scores are divided by 8, whatever the size. 8 is the square root of 64; here d_k is {d_k}, and"
-        " its square root is {root_d_k:.2f}.",
+        "The scores are divided by 8, whatever the size. 8 is the square root of 64; here d_k is {d_k},"
+        " and its square root is {root_d_k:.2f}.",
     ),
     Mistake(
         "divided by the root of all columns",
         {"scale": lambda scores, sizes: scores / math.sqrt(sizes["columns"])},
-        "The scores are divided by the square root of all {n_heads} · {d_k} columns. A head's score is a sum"
-        " of d_k = {d_k} products, so the divisor is √{d_k}.",
+        "The scores are divided by the square root of all {n_heads} · {d_k} columns. A head's score is a"
+        " sum of d_k = {d_k} products, so the divisor is √{d_k}.",
     ),
     Mistake(
         "multiplied by √d_k",
@@ -259,41 +286,84 @@ MISTAKES: tuple[Mistake, ...] = (
         "The scores are divided by √d_v = √{d_v}. Values play no part in a score: the divisor is √d_k ="
         " √{d_k}.",
     ),
+    Mistake(
+        "divided by √n_queries",
+        {"scale": lambda scores, sizes: scores / math.sqrt(sizes["n_queries"])},
+        "The scores are divided by the square root of the number of queries, √{n_queries}. What counts is"
+        " the length of a key, d_k = {d_k}.",
+    ),
+    Mistake(
+        "divided by a whole number",
+        {"scale": lambda scores, sizes: scores / int(math.sqrt(sizes["d_k"]))},
+        "The square root is cut to a whole number: √{d_k} is {root_d_k:.2f}, and int(…) or // leaves"
+        " {root_d_k:.0f} or less. Keep the decimals.",
+    ),
     # the mask
     Mistake(
         "mask not used",
         {"hide": lambda scores, mask: scores},
-        "The mask has no effect: hidden keys get as much weight as without it. Either it is not used, or what"
-        " is added to their scores is far too small (1e-9 is nearly 0; −1e9 was meant).",
+        "The mask has no effect: hidden keys get as much weight as without it. Either it is not used, or"
+        " what is added to their scores is far too small (1e-9 is nearly 0; −1e9 was meant).",
         "awslabs/gluonts#1401",
     ),
     Mistake(
         "mask inverted",
         {"hide": lambda scores, mask: np.where(mask, -np.inf, scores)},
-        "The mask is the wrong way round: here True means that a query may attend to a key, and yours hides"
-        " exactly those.",
+        "The mask is the wrong way round: here True means that a query may attend to a key, and yours"
+        " hides exactly those.",
         "tensorflow/text#894",
     ),
     Mistake(
         "hidden scores set to 0",
         {"hide": lambda scores, mask: np.where(mask, scores, 0.0)},
-        "The hidden scores became 0, or nearly so (by scores * mask, or by −1e-9 where −1e9 was meant). e^0"
-        " is 1, so hidden keys still get weight: use −inf.",
+        "The hidden scores became 0, or nearly so (by scores * mask, or by −1e-9 where −1e9 was meant)."
+        " e^0 is 1, so hidden keys still get weight: use −inf.",
         "Shujun-He/RibonanzaNet#5",
     ),
     Mistake(
         "mask after softmax",
         {"hide": lambda scores, mask: scores, "hide late": lambda weights, mask: weights * mask},
-        "The mask comes after softmax. The hidden weights are 0, but the others were shared out before: the"
-        " rows no longer sum to 1.",
+        "The mask comes after softmax. The hidden weights are 0, but the others were shared out before:"
+        " the rows no longer sum to 1.",
         "huggingface/transformers#12109",
+    ),
+    Mistake(
+        "mask transposed",
+        {"hide": lambda scores, mask: np.where(mask.T, scores, -np.inf)},
+        "The mask is transposed. It has a row for each query and a column for each key, as the scores have.",
+    ),
+    Mistake(
+        "own causal mask",
+        {"hide": lambda scores, mask: np.where(np.tri(*scores.shape).astype(bool), scores, -np.inf)},
+        "A causal mask of your own hides the later keys. Use the mask that's given, whatever it hides.",
+    ),
+    Mistake(
+        "own causal mask, one key too many",
+        {"hide": lambda scores, mask: np.where(np.tril(np.ones(scores.shape), 1) > 0, scores, -np.inf)},
+        "A causal mask of your own hides later keys, all but the next one. Use the mask that's given.",
+    ),
+    Mistake(
+        "mask added as 0 and 1",
+        {"hide": lambda scores, mask: scores + mask},
+        "The mask is added as 0 and 1, so hidden keys only lose a factor of e. Their scores have to be −inf.",
+    ),
+    Mistake(
+        "key hidden only where all queries hide it",
+        {"hide": lambda scores, mask: np.where(mask.any(axis=0), scores, -np.inf)},
+        "A key is hidden only if it's hidden from every query. The mask says it for each query by itself:"
+        " use all of it, a row for each query.",
+    ),
+    Mistake(
+        "first row of the mask for all",
+        {"hide": lambda scores, mask: np.where(mask[:1], scores, -np.inf)},
+        "Every query gets the first row of the mask. Each has a row of its own.",
     ),
     # softmax
     Mistake(
         "softmax over the wrong axis",
         {"axis": lambda: -2},
-        "Softmax runs down the columns: each of your columns sums to 1. A row belongs to one query, and its"
-        " weights over the {n_keys} keys should sum to 1 (axis=-1).",
+        "Softmax runs down the columns: each of your columns sums to 1. A row belongs to one query, and"
+        " its weights over the {n_keys} keys should sum to 1 (axis=-1).",
         "rasbt/machine-learning-book#97",
     ),
     Mistake(
@@ -301,6 +371,33 @@ MISTAKES: tuple[Mistake, ...] = (
         {"axis": lambda: (-2, -1)},
         "Softmax runs over the whole table: all of it sums to 1 together. Each row should sum to 1 by"
         " itself.",
+    ),
+    Mistake(
+        "softmax twice",
+        {"softmax": lambda scores, steps: softmax(softmax(scores, steps), steps)},
+        "Softmax is applied twice: the second time it takes the weights for scores, and evens them out.",
+    ),
+    Mistake(
+        "sigmoid instead of softmax",
+        {"softmax": lambda scores, steps: 1 / (1 + np.exp(-scores))},
+        "Each score goes through a sigmoid by itself. Softmax sees a whole row, and makes it sum to 1.",
+    ),
+    Mistake(
+        "hard maximum instead of softmax",
+        {"softmax": lambda scores, steps: (scores == scores.max(axis=-1, keepdims=True)) * 1.0},
+        "All the weight goes to the key with the largest score. Softmax gives the others their share as"
+        " well.",
+    ),
+    Mistake(
+        "absolute values instead of exp",
+        {"softmax": lambda scores, steps: np.abs(scores) / np.abs(scores).sum(axis=-1, keepdims=True)},
+        "The scores are divided by the sum of their absolute values. Softmax raises e to them first, so"
+        " that a low score gets a low weight.",
+    ),
+    Mistake(
+        "1 added to the sum",
+        {"normalise": lambda raised, axis: raised / (1 + raised.sum(axis=axis, keepdims=True))},
+        "1 is added to the sum of each row, so the rows sum to less than 1.",
     ),
     Mistake(
         "no exp",
@@ -322,8 +419,8 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "one maximum for all rows",
         {"largest": lambda scores, axis: scores.max()},
-        "The maximum of the whole table is subtracted. A row that lies far below it becomes all zeros, and 0"
-        " / 0 is nan: subtract each row's own maximum.",
+        "The maximum of the whole table is subtracted. A row that lies far below it becomes all zeros, and"
+        " 0 / 0 is nan: subtract each row's own maximum.",
     ),
     Mistake(
         "softmax left out",
@@ -361,6 +458,11 @@ MISTAKES: tuple[Mistake, ...] = (
         {"return": lambda output, weights: weights},
         "These are the weights. The output is their product with the values.",
     ),
+    Mistake(
+        "output and weights returned",
+        {"return": lambda output, weights: (output, weights)},
+        "You return the output and the weights. Return the output alone.",
+    ),
     # merge, and W_O
     Mistake(
         "merge without transpose",
@@ -372,8 +474,8 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "merged number by number",
         {"merge": lambda heads: heads.transpose(1, 2, 0).reshape(heads.shape[1], -1)},
-        "The heads' numbers are interleaved: first number of every head, then the second. They should stand"
-        " head after head.",
+        "The heads' numbers are interleaved: first number of every head, then the second. They should"
+        " stand head after head.",
     ),
     Mistake(
         "heads one below the other",
@@ -390,20 +492,30 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "heads averaged",
         {"merge": lambda heads: heads.mean(axis=0)},
-        "The heads are averaged. They are put side by side: {n_heads} times {d_v} numbers for each word, so"
-        " that nothing is lost.",
+        "The heads are averaged. They are put side by side: {n_heads} times {d_v} numbers for each word,"
+        " so that nothing is lost.",
     ),
     Mistake(
         "heads added",
         {"merge": lambda heads: heads.sum(axis=0)},
-        "The heads are added. They are put side by side: {n_heads} times {d_v} numbers for each word, so that"
-        " nothing is lost.",
+        "The heads are added. They are put side by side: {n_heads} times {d_v} numbers for each word, so"
+        " that nothing is lost.",
     ),
     Mistake(
         "W_O left out",
         {"write": lambda found, w_o: found},
         "W_O is left out: the heads stand side by side, but nothing mixes them into {d_model} numbers.",
         "karpathy/minGPT#135",
+    ),
+    Mistake(
+        "W_O transposed",
+        {"write": lambda found, w_o: found @ w_o.T},
+        "W_O is transposed. Its {n_heads} · {d_k} rows meet the merged heads as they are: merged @ w_o.",
+    ),
+    Mistake(
+        "heads merged in reverse order",
+        {"merge": lambda heads: heads[::-1].swapaxes(0, 1).reshape(heads.shape[1], -1)},
+        "The heads are merged in reverse order: head 0 comes first.",
     ),
     Mistake(
         "every head with the same rows of W_O",
@@ -427,8 +539,8 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake(
         "writes already added",
         {"return writes": lambda writes: writes.sum(axis=0)},
-        "The heads' writes are already added up. Keep them apart: one table of ({n}, {d_model}) for each of"
-        " the {n_heads} heads.",
+        "The heads' writes are already added up. Keep them apart: one table of ({n}, {d_model}) for each"
+        " of the {n_heads} heads.",
     ),
 )
 
@@ -458,6 +570,7 @@ def attention(steps, queries, keys, values, mask=None, d_model=None, n_heads=1):
     d_k = queries.shape[-1]
     sizes = {
         "d_k": d_k,
+        "n_queries": queries.shape[-2],
         "n_keys": keys.shape[-2],
         "d_v": values.shape[-1],
         "d_model": d_model or d_k,

@@ -1,34 +1,45 @@
-"""Run an answer, compare it with the right one, and say what is wrong with it.
+"""Run an answer on every case of an exercise, and say in a few sentences what came out.
 
-A diagnosis comes in layers, and the first that can speak does: a mistake that is known by name, alone or with
-another; what the answer *does* (probes), or the step at which it leaves the right way (its own lines, run
-part by
-part); and last the first number that differs. A cause is told only if it explains every case that was run.
+A wrong answer is diagnosed in layers, each of which says only what it has found to be so in every case:
+a known mistake that returns the same numbers; what the answer does with inputs made to tell, and the part of
+it that needs to hold something else; and where none of these speaks, the first number that differs.
 """
 
 from __future__ import annotations
 
 import dis
 import inspect
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-import numpy as np
-
-from helpers.checks.errors import raised, reason
-from helpers.checks.exercises import Case, Exercise, Wrong
+from helpers.checks.errors import reason
+from helpers.checks.exercises import Case, Exercise
+from helpers.checks.messages import cut, difference, raised, shapes
+from helpers.checks.named import matching, occurring
+from helpers.checks.nan import nan_reason
 from helpers.checks.probes import probed
-from helpers.checks.relations import described, related
-from helpers.checks.run import SECONDS, Failure, Result, call, close, kind_of
-from helpers.checks.trace import traced
+from helpers.checks.program import Program, seen_outside
+from helpers.checks.relations import related
+from helpers.checks.run import Failure, Result, call, close, is_nothing, kind_of
+from helpers.checks.trace import Traced, trace
 
 __all__ = ["SECONDS", "Verdict", "judge", "occurring"]
 
+SECONDS = 5.0  # a call that takes longer is stopped
+SLOW = 1.0  # an answer that takes longer for all cases together isn't called again
 RIGHT = "Right, on every input that was tried."
 _NOTHING = {
-    "RESUME", "COPY_FREE_VARS", "LOAD_CONST", "LOAD_SMALL_INT", "RETURN_VALUE", "RETURN_CONST", "NOP",
-    "POP_TOP", "EXTENDED_ARG", "NOT_TAKEN",
-}  # fmt: skip
+    "RESUME",
+    "COPY_FREE_VARS",
+    "LOAD_CONST",
+    "LOAD_SMALL_INT",
+    "RETURN_VALUE",
+    "RETURN_CONST",
+    "NOP",
+    "POP_TOP",
+    "EXTENDED_ARG",
+    "NOT_TAKEN",
+}
 
 
 @dataclass(frozen=True)
@@ -37,10 +48,10 @@ class Verdict:
 
     kind:    "open", "right", or "wrong"
     text:    what to tell the learner
-    mistake: the name of the known mistake, or "" (several, joined by "or", where they give the same numbers)
-    cause:   which layer spoke: "named", "narrowed" (a probe or an intermediate result told the cause),
-             "located",
-             "error", or "" where nothing is wrong
+    mistake: the name of the known mistake, or ""; several that return the same numbers are joined by "or"
+    cause:   which layer found it: "named" (a known mistake), "narrowed" (a probe, an intermediate result or
+             the values that met told the cause), "located" (the first difference only), "error" (an error
+             whose reason isn't known), or "" where there's nothing to explain
     """
 
     kind: str
@@ -52,8 +63,12 @@ class Verdict:
 def judge(exercise: Exercise, answer: Callable, seconds: float = SECONDS) -> Verdict:
     """Run the answer on every case of an exercise and say what is wrong with it.
 
-    A call that takes longer than `seconds` is stopped. The arguments are copies:
-    the answer can harm nothing, and a change in them is noticed.
+    seconds: a call that takes longer is stopped. The arguments are copies: the answer can harm nothing, and a
+    change in them is noticed.
+
+    >>> from helpers.checks.exercises import EXERCISES
+    >>> judge(EXERCISES["scale"], lambda scores, d_k: scores / d_k).mistake
+    'divided by d_k'
     """
     if not callable(answer) or isinstance(answer, type):
         said = f"The check needs your function, and got {kind_of(answer)}: pass its name, without brackets."
@@ -63,218 +78,210 @@ def judge(exercise: Exercise, answer: Callable, seconds: float = SECONDS) -> Ver
         return Verdict("wrong", problem, cause="narrowed")
     outcomes: list[Result | Failure] = []
     for case in cases:
-        outcomes.append(call(answer, case, seconds))
+        outcomes.append(call(answer, case.arguments, seconds))
         if isinstance(outcomes[-1], Failure) and outcomes[-1].kind == "TookTooLong":
             break
-    verdict = _judge(exercise, answer, cases, outcomes)
-    printed = next((each.printed.rstrip() for each in outcomes if each.printed.strip()), "")
+    verdict = _judge(exercise, answer, cases, outcomes, seconds)
+    printed = (outcomes[-1] if len(outcomes) < len(cases) else outcomes[0]).printed.rstrip()
     if not printed:
         return verdict
-    shown = printed if len(printed) <= 400 else printed[:400] + " …"
-    return Verdict(
-        verdict.kind, f"{verdict.text}\nYour function printed: {shown}", verdict.mistake, verdict.cause
+    return replace(verdict, text=f"{verdict.text}\nYour function printed: {cut(printed, 400)}")
+
+
+def _judge(exercise, answer, cases, outcomes, seconds) -> Verdict:
+    first, last = outcomes[0], outcomes[-1]
+    if isinstance(first, Result) and is_nothing(first.value):
+        return _nothing(exercise, answer)
+    if isinstance(last, Failure) and last.kind == "TookTooLong":
+        return Verdict("wrong", _too_long(last, seconds), cause="error")
+    if exercise.problem:
+        return _by_property(exercise, answer, cases, outcomes)
+    wanted = [call(exercise.right, case.arguments) for case in cases]
+    changed = next((own.changed for own in outcomes if isinstance(own, Result) and own.changed), "")
+    if changed and all(own.same_as(right) for own, right in zip(outcomes, wanted) if isinstance(own, Result)):
+        return Verdict(
+            "wrong", _in_place(changed), "changed in place", "named"
+        )  # which whole numbers don't allow
+    if all(own.same_as(right) for own, right in zip(outcomes, wanted)):
+        return Verdict("right", RIGHT)
+    return _wrong(exercise, answer, cases, outcomes, wanted)
+
+
+def _nothing(exercise, answer) -> Verdict:
+    if _is_empty(answer):
+        said = "Still open. Write your lines in place of the three dots, and run the cell again."
+        return Verdict("open", said)
+    said = (
+        f"Your function returns None. Is there a line that begins with return? Expected: {exercise.returns}."
+    )
+    return Verdict("wrong", said, cause="narrowed")
+
+
+def _too_long(failure: Failure, seconds: float) -> str:
+    if failure.seconds < 1.5 * seconds + 0.3:
+        return f"Your function was stopped after {seconds:g} seconds. Does a loop in it never end?"
+    return (
+        f"Your function took {failure.seconds:.1f} seconds, and {seconds:g} are allowed. It couldn't be"
+        " stopped earlier, since a single call in it took so long."
     )
 
 
-def _judge(exercise, answer, cases, outcomes) -> Verdict:
-    first, last = outcomes[0], outcomes[-1]
-    if isinstance(last, Failure) and last.kind == "TookTooLong":
-        took = f"{last.seconds:.1f}".removesuffix(".0")
-        said = f"Your function was stopped after {took} seconds. Does a loop in it never end?"
-        return Verdict("wrong", said, cause="error")
-    if isinstance(first, Result) and first.value is None:
-        if _is_empty(answer):
-            return Verdict(
-                "open", "Still open. Write your lines in place of the three dots, and run the cell again."
-            )
-        said = (
-            "Your function returns None. Is there a line that begins with return? Expected:"
-            f" {exercise.returns}."
-        )
+def _in_place(name: str) -> str:
+    return (
+        f"The result is right, but your function changes its argument {name} in place, and whoever called"
+        " it finds other numbers there. Work on a new array: write a = a / 2, not a /= 2."
+    )
+
+
+# ---- a wrong answer, layer by layer ------------------------------------------------------------------------
+
+
+def _wrong(exercise, answer, cases, outcomes, wanted) -> Verdict:
+    at = next(i for i, (own, right) in enumerate(zip(outcomes, wanted)) if not own.same_as(right))
+    case, own, right = cases[at], outcomes[at], wanted[at]
+    if named := matching(exercise, cases, outcomes, wanted):
+        return _named(named, case, own, right, exercise)
+    program = Program.of(answer)
+    failure = next((each for each in outcomes if isinstance(each, Failure)), None)
+    slow = sum(each.seconds for each in outcomes) > SLOW or seen_outside(answer)
+    found = Traced() if slow else _safely(Traced(), trace, exercise, program, cases, wanted)
+    if failure:
+        return _failed(exercise, program, cases, outcomes, found, failure, slow)
+    if said := _no_numbers(exercise, own):
         return Verdict("wrong", said, cause="narrowed")
-    if exercise.problem:
-        return _judge_by_property(exercise, cases, outcomes)
-    right = [call(exercise.right, case) for case in cases]
-    if all(own.same_as(other) for own, other in zip(outcomes, right)):
-        if changed := next((own.changed for own in outcomes if own.changed), ""):
-            said = (
-                f"The result is right, but your function changes its argument {changed} in place, and whoever"
-                " called it finds other numbers there. Work on a new array: write a = a / 2, not a /= 2."
-            )
-            return Verdict("wrong", said, "changed in place", "named")
-        return Verdict("right", RIGHT)
-    if failed := [(each, case) for each, case in zip(outcomes, cases) if isinstance(each, Failure)]:
-        return _stopped(exercise, cases, outcomes, failed)
-    if named := _named(exercise, cases, outcomes):
-        return _with_name(named, cases, outcomes, right)
-    return _unknown(exercise, answer, cases, outcomes, right)
+    told = "" if slow else _unsteady(answer, case, own)
+    if not told and not slow:
+        first_nan = _safely("", _nan, program, case, own)
+        told = _first_sentences([first_nan, found.text, _safely("", probed, exercise, answer, cases)])
+    told = told or _relation(cases, outcomes, wanted)
+    numbers = difference(own.value, right.value, exercise.returns)
+    if told:
+        return Verdict("wrong", f"Not right yet. {told}\n{numbers}", cause="narrowed")
+    if found.right and found.next:
+        return Verdict("wrong", f"Not right yet. {found.right} {found.next}\n{numbers}", cause="narrowed")
+    start = f"Not right yet, and I don't recognise the mistake. {found.right}".rstrip()
+    text = f"{start} The first difference is here:\n{numbers}\nTried with {shapes(case.arguments)}."
+    return Verdict("wrong", text, cause="located")
 
 
-def _judge_by_property(exercise, cases, outcomes) -> Verdict:
+def _safely(otherwise, diagnose: Callable, *given):
+    """What a diagnosis finds; whatever the learner's function makes of its inputs, it raises nothing."""
+    try:
+        return diagnose(*given)
+    except Exception:
+        return otherwise
+
+
+def _first_sentences(said: Sequence[str]) -> str:
+    """The first thing found, and a second one if both are short."""
+    found = [each for each in said if each]
+    return " ".join(found[:2]) if len(" ".join(found[:2])) < 450 else (found or [""])[0]
+
+
+def _named(named, case, own, right, exercise) -> Verdict:
+    mistake = " or ".join(wrong.name for wrong in named)
+    sentence = named[0].sentence.format(**case.sizes)
+    also = f" (The same comes of: {'; '.join(wrong.name for wrong in named[1:])}.)" if named[1:] else ""
+    if isinstance(own, Failure):
+        numbers = raised(own.kind, own.message, own.place, case.arguments)
+    else:
+        numbers = difference(own.value, right.value, exercise.returns)
+    return Verdict("wrong", f"Not right yet. {sentence}{also}\n{numbers}", mistake, "named")
+
+
+def _failed(exercise, program, cases, outcomes, found, failure, slow) -> Verdict:
+    case = cases[outcomes.index(failure)]
+    steps = exercise.steps(*case.arguments.values()) if exercise.steps else {}
+    why = "" if slow else _safely("", reason, failure, program, case.arguments, steps)
+    told = _first_sentences([why, found.text])
+    text = raised(failure.kind, failure.message, failure.place, case.arguments)
+    if told:
+        return Verdict("wrong", f"Not right yet. {told}\n{text}", cause="narrowed")
+    return Verdict("wrong", text, cause="error")
+
+
+def _no_numbers(exercise, own) -> str:
+    if isinstance(own.value, str):
+        return f"{own.value} Expected: {exercise.returns}."
+    if own.value is None:
+        return f"For some inputs your function returns None. Expected: {exercise.returns}."
+    return ""
+
+
+def _unsteady(answer, case, own) -> str:
+    again = call(answer, case.arguments, SLOW)
+    if again.same_as(own) or isinstance(again, Failure):
+        return ""
+    return (
+        "Your function returns other numbers each time it's called with the same arguments: nothing random"
+        " belongs in it."
+    )
+
+
+def _relation(cases, outcomes, wanted) -> str:
+    arguments, sizes = [case.arguments for case in cases], [case.sizes for case in cases]
+    owns, rights = [own.value for own in outcomes], [right.value for right in wanted]
+    if any(isinstance(own, tuple) for own in owns) and not any(isinstance(right, tuple) for right in rights):
+        return _one_of_several(owns, rights)
+    if all(isinstance(right, tuple) for right in rights):
+        return _several(owns, rights, arguments, sizes)
+    said = related(owns, rights, arguments, sizes)
+    return f"Your result {said}." if said else ""
+
+
+def _one_of_several(owns, rights) -> str:
+    owns = [own if isinstance(own, tuple) or own.ndim < 2 else tuple(own) for own in owns]  # of equal shapes
+    if len({len(own) if isinstance(own, tuple) else 0 for own in owns}) > 1:
+        return ""
+    for i in range(len(owns[0])):
+        if all(len(own) > i and close(own[i], right) for own, right in zip(owns, rights)):
+            which = f"number {i + 1} of them is right: return that one alone."
+            return f"You return {len(owns[0])} arrays, and {which}"
+    return f"You return {len(owns[0])} arrays, and one is expected."
+
+
+def _several(owns, rights, arguments, sizes) -> str:
+    if any(not isinstance(own, tuple) or len(own) != len(right) for own, right in zip(owns, rights)):
+        return ""
+    told = []
+    for i in range(len(rights[0])):
+        parts = [own[i] for own in owns], [right[i] for right in rights]
+        if all(close(a, b) for a, b in zip(*parts)):
+            continue
+        said = related(*parts, arguments, sizes)
+        if not said:
+            return ""
+        told.append(f"Array {i + 1} of {len(rights[0])} {said}.")
+    return " ".join(told[:1]) if len(set(s.split(" ", 4)[-1] for s in told)) == 1 else " ".join(told)
+
+
+def _nan(program, case, own) -> str:
+    value = own.value
+    if isinstance(value, tuple) or not (value != value).any():
+        return ""
+    return nan_reason(program, case.arguments)
+
+
+# ---- other verdicts ----------------------------------------------------------------------------------------
+
+
+def _by_property(exercise, answer, cases: Sequence[Case], outcomes) -> Verdict:
     for case, own in zip(cases, outcomes):
         if isinstance(own, Failure):
-            return _stopped(exercise, cases, outcomes, [(own, case)])
+            why = _safely("", reason, own, Program.of(answer), case.arguments, {})
+            text = raised(own.kind, own.message, own.place, case.arguments)
+            said = f"Not right yet. {why}\n{text}" if why else text
+            return Verdict("wrong", said, cause="narrowed" if why else "error")
         if own.value is None or isinstance(own.value, str):
-            said = f"{own.value or 'Your function returns None.'} Expected: {exercise.returns}."
-            return Verdict("wrong", said, cause="narrowed")
-        value = own.value
-        if isinstance(value, tuple):
-            return Verdict("wrong", "Return one array, and not several.", cause="narrowed")
-        if problem := exercise.problem(value, *case.arguments.values()):
+            said = own.value or "Your function returns None."
+            return Verdict("wrong", f"{said} Expected: {exercise.returns}.", cause="narrowed")
+        several = "Return one array, and not several." if isinstance(own.value, tuple) else ""
+        problem = several or exercise.problem(own.value, *case.arguments.values())
+        if problem:
             return Verdict("wrong", problem, cause="narrowed")
         if own.changed:
-            said = f"The result is right, but your function changes its argument {own.changed} in place."
-            return Verdict("wrong", said, "changed in place", "named")
+            return Verdict("wrong", _in_place(own.changed), "changed in place", "named")
     return Verdict("right", RIGHT)
-
-
-# ---- known mistakes ----------------------------------------------------------------------------------------
-
-
-def occurring(exercise: Exercise, wrongs: Iterable[Wrong]) -> list[Wrong]:
-    """Those wrong answers that give something else than the right one on at least one case of an exercise."""
-    cases = exercise.cases()
-    right = [call(exercise.right, case) for case in cases]
-    return [w for w in wrongs if not all(call(w.answer, c).same_as(r) for c, r in zip(cases, right))]
-
-
-def _named(exercise, cases, outcomes) -> list[Wrong]:
-    if found := _matching(exercise.known(), cases, outcomes):
-        return found
-    possible = [wrong.name for wrong in occurring(exercise, exercise.known())]
-    return _matching(exercise.pairs(possible), cases, outcomes)
-
-
-def _matching(wrongs, cases, outcomes) -> list[Wrong]:
-    """Those wrong answers that do on every case what was done, with numbers to show it: NaN alone shows
-    nothing."""
-    if not any(_numbers_in(own) for own in outcomes):
-        return []
-    return [w for w in wrongs if all(own.same_as(call(w.answer, c)) for c, own in zip(cases, outcomes))]
-
-
-def _numbers_in(own) -> bool:
-    parts = own.value if isinstance(own.value, tuple) else (own.value,)
-    return any(isinstance(part, np.ndarray) and np.isfinite(part).any() for part in parts)
-
-
-def _with_name(named, cases, outcomes, right) -> Verdict:
-    """The verdict on a known mistake, and on others that give the very same numbers."""
-    case, own, other = _first_difference(cases, outcomes, right)
-    sentence = named[0].sentence.format(**case.sizes)
-    others = "; ".join(wrong.name for wrong in named[1:])
-    also = f" (The same comes of: {others}.)" if others else ""
-    said = f"{sentence}{also}\n{_difference(own.value, other.value)}"
-    return Verdict("wrong", said, " or ".join(wrong.name for wrong in named), "named")
-
-
-# ---- answers that nobody listed ----------------------------------------------------------------------------
-
-
-def _unknown(exercise, answer, cases, outcomes, right) -> Verdict:
-    case, own, other = _first_difference(cases, outcomes, right)
-    if isinstance(own.value, str):
-        return Verdict("wrong", f"{own.value} Expected: {exercise.returns}.", cause="narrowed")
-    cause = (
-        _several(outcomes, right, cases)
-        or related([each.value for each in outcomes], [each.value for each in right], cases)
-        or probed(exercise, answer, cases)
-        or traced(exercise, answer, cases, [each.values for each in outcomes])
-    )
-    difference = _difference(own.value, other.value, exercise.returns)
-    if cause:
-        return Verdict("wrong", f"Not right yet. {cause}\n{difference}", cause="narrowed")
-    said = "Not right yet, and I don't recognise the mistake. The first difference is here:"
-    return Verdict("wrong", f"{said} tried with {_shapes(case)}.\n{difference}", cause="located")
-
-
-def _several(outcomes, right, cases) -> str:
-    """Several results where one is expected, or the other way round, or in another order."""
-    own, other = [each.value for each in outcomes], [each.value for each in right]
-    if isinstance(other[0], tuple):
-        count = len(other[0])
-        if not all(isinstance(value, tuple) and len(value) == count for value in own):
-            if all(isinstance(value, np.ndarray) for value in own):
-                at = [k for k in range(count) if all(close(v, o[k]) for v, o in zip(own, other))]
-                which = f"That's number {at[0] + 1} of them." if at else ""
-                return f"You return one array, and {count} are expected, separated by commas. {which}".strip()
-            return ""
-        wrong = [k for k in range(count) if not all(close(v[k], o[k]) for v, o in zip(own, other))]
-        swapped = [
-            (j, k) for j in wrong for k in wrong if j < k
-            and all(close(v[j], o[k]) and close(v[k], o[j]) for v, o in zip(own, other))
-        ]  # fmt: skip
-        if swapped:
-            return (
-                f"Numbers {swapped[0][0] + 1} and {swapped[0][1] + 1} of what you return have changed places."
-            )
-        ok = [k for k in range(count) if k not in wrong]
-        relations = {k: related([v[k] for v in own], [o[k] for o in other], cases) for k in wrong}
-        if ok and len(wrong) < count:
-            more = next((f" {text}" for text in relations.values() if text), "")
-            numbers = " and ".join(str(k + 1) for k in ok)
-            return (
-                f"Of what you return, number {numbers} {'is' if len(ok) == 1 else 'are'} right. Number"
-                f" {wrong[0] + 1} isn't.{more}"
-            )
-        return ""
-    if not all(isinstance(value, tuple) for value in own):
-        return ""
-    at = [k for k in range(len(own[0])) if all(k < len(v) and close(v[k], o) for v, o in zip(own, other))]
-    if at:
-        return (
-            f"You return {len(own[0])} arrays, and number {at[0] + 1} is the right result: return it alone."
-        )
-    return f"You return {len(own[0])} arrays, and one is expected."
-
-
-def _first_difference(cases, outcomes, right):
-    return next(each for each in zip(cases, outcomes, right) if not each[1].same_as(each[2]))
-
-
-def _difference(own, other, returns=""):
-    if (
-        isinstance(own, tuple)
-        and isinstance(other, np.ndarray)
-        and len({np.shape(part) for part in own}) == 1
-    ):
-        own = np.stack(own)
-    if isinstance(other, tuple) or isinstance(own, tuple):
-        if not isinstance(own, tuple) or not isinstance(other, tuple) or len(own) != len(other):
-            return f"Expected: {returns}." if returns else "One array is expected."
-        at = next(i for i, (a, b) in enumerate(zip(own, other)) if not close(a, b))
-        return f"In number {at + 1} of what you return: {described(own[at], other[at])}"
-    if own is None or isinstance(own, str):
-        return own or "You return None."
-    also = " NaN comes from 0 / 0, or from infinity divided by infinity." if np.isnan(own).any() else ""
-    return described(own, other, returns) + also
-
-
-def _stopped(exercise, cases, outcomes, failed) -> Verdict:
-    """An error: the reason comes from the values and shapes in its line.
-
-    Known mistakes that end in the very same errors are noted and not told: others end in them too.
-    """
-    failures, at = zip(*failed)
-    known = exercise.known() if len(outcomes) == len(cases) else []
-    mistake = " or ".join(wrong.name for wrong in known if _ends_like(wrong, cases, outcomes))
-    said = f"Your function stops with an error {raised(failures[0], at[0])}"
-    if len(failures) < len(cases):
-        said += f"\nThat's {len(failures)} of the {len(cases)} inputs that were tried."
-    if why := reason(failures, at):
-        return Verdict("wrong", f"Not right yet. {why}\n{said}", mistake, "narrowed")
-    return Verdict("wrong", said, mistake, "error")
-
-
-def _ends_like(wrong, cases, outcomes) -> bool:
-    return all(own.ends_like(call(wrong.answer, case)) for case, own in zip(cases, outcomes))
-
-
-def _shapes(case: Case) -> str:
-    return ", ".join(
-        f"{name} {x.shape}" if isinstance(x, np.ndarray) else f"{name} = {x}"
-        for name, x in case.arguments.items()
-    )
 
 
 def _is_empty(answer) -> bool:
@@ -285,16 +292,13 @@ def _is_empty(answer) -> bool:
         return False
 
 
-def _wrong_arguments(answer, names: Sequence[str]) -> str:
+def _wrong_arguments(answer, names) -> str:
     try:
-        inspect.signature(answer).bind(*names)
+        signature = inspect.signature(answer)
+        signature.bind(*names)
     except TypeError:
-        takes = inspect.signature(answer)
-        plural = "s" * (len(names) > 1)
-        return (
-            f"Your function should take {len(names)} argument{plural} ({', '.join(names)}), and takes"
-            f" {takes}."
-        )
-    except ValueError:  # some built-in functions do not say
+        count = f"{len(names)} argument{'s' * (len(names) > 1)}"
+        return f"Your function should take {count} ({', '.join(names)}), and takes {signature}."
+    except ValueError:  # some built-in functions don't say
         pass
     return ""

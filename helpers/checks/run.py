@@ -1,62 +1,71 @@
-"""Call a learner's function safely: on copies, with a time limit, and with what it prints and raises kept
-in."""
+"""Call a learner's function safely: on copies, with a time limit, and nothing that it prints gets out."""
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import copy
-import ctypes
 import inspect
 import io
 import linecache
-import sys
-import textwrap
-import threading
+import re
 import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
 
 import numpy as np
+from numpy.ma import MaskedArray  # imported on first use otherwise, which the time limit would cut short
 
-from helpers.checks.exercises import Case
+from helpers.checks.limit import TookTooLong, limited
 
-__all__ = ["Failure", "Result", "SECONDS", "call", "close", "first_line", "is_nothing", "kind_of"]
+__all__ = [
+    "Failure",
+    "Place",
+    "Result",
+    "call",
+    "close",
+    "is_nothing",
+    "kind_of",
+    "where",
+]
 
-SECONDS = 5.0  # a call that takes longer is stopped
-PATIENCE = 20.0  # how long a call that doesn't let itself be stopped is waited for, in seconds
-LONGEST = 4_000  # characters of what a call prints
+LONGEST = 4_000  # characters of what a call prints, and rows of a generator, that are kept
 
 
-class TookTooLong(BaseException):
-    """Raised inside a call that doesn't end; a BaseException, so that `except Exception` lets it pass."""
+@dataclass(frozen=True)
+class Place:
+    """The learner's own line in which something happened.
+
+    line:   its number in the cell or file
+    where:  "line 3 of your cell", "line 12 of answers.py", or "" where there is no such line
+    source: its text
+    values: the names that the line could see
+    """
+
+    line: int = 0
+    where: str = ""
+    source: str = ""
+    values: Mapping[str, object] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A call that raised something.
+    """A call that raised something, or that was stopped (kind "TookTooLong").
 
-    kind, message: the error's type and text
-    line:    the number of the learner's line in their function, counted from 1, or 0
-    source:  that line's text
-    values:  the names that the line could see
-    code:    the code object of the learner's function in which it happened
-    seconds: how long the call took, if it was stopped
+    error:   the exception itself, None for a call that was stopped
+    seconds: how long the call took
     """
 
     kind: str
-    message: str
-    line: int = 0
-    source: str = ""
-    values: dict = field(default_factory=dict)
+    message: str = ""
+    place: Place = Place()
+    error: BaseException | None = field(default=None, repr=False)
     printed: str = ""
     seconds: float = 0.0
 
-    def same_as(self, other) -> bool:
-        return False
-
-    def ends_like(self, other) -> bool:
-        """Whether another call stopped with the same error. That's no proof of the same mistake."""
+    def same_as(self, other: object) -> bool:
         return isinstance(other, Failure) and (self.kind, self.message) == (other.kind, other.message)
 
 
@@ -67,117 +76,44 @@ class Result:
     value: object
     changed: str = ""
     printed: str = ""
-    values: dict = field(default_factory=dict)
+    seconds: float = 0.0
 
-    def same_as(self, other) -> bool:
+    def same_as(self, other: object) -> bool:
         return isinstance(other, Result) and close(self.value, other.value)
 
-    ends_like = same_as
 
+def call(
+    function: Callable, arguments: Mapping[str, object], seconds: float | None = None
+) -> Result | Failure:
+    """Call a function with copies of the arguments. Nothing that it prints or raises gets out.
 
-def call(function: Callable, case: Case, seconds: float | None = None) -> Result | Failure:
-    """Call a function with copies of a case's arguments. Nothing that it prints or raises gets out.
+    seconds: the call is stopped after this time; None for the course's own functions, which end
 
-    seconds: after this time the call is stopped; None for the course's own functions, which end
+    >>> call(lambda x: 2 * x, {"x": 21}).value
+    array(42)
     """
-    arguments = copy.deepcopy(dict(case.arguments))
-    box: list = []  # what comes out of the call; a call that is stopped leaves it empty
-    seen: dict = {}
-    printed = _Printed()
+    given, printed = copy.deepcopy(dict(arguments)), _Printed()
 
     def work():
-        with np.errstate(all="ignore"):
-            try:
-                if seconds is not None:
-                    sys.setprofile(_watch(function, seen))
-                value = function(*arguments.values())
-                sys.setprofile(None)
-                box.append(Result(_as_numbers(value)))
-            except TookTooLong:
-                raise
-            except BaseException as error:
-                sys.setprofile(None)
-                box.append(_failure(error, function))
+        return _as_numbers(function(*given.values()))
 
-    start = time.monotonic()
-    with contextlib.redirect_stdout(printed):
-        if seconds is None:
-            work()
-        else:
-            _limited(work, seconds)
-    said = printed.getvalue()
-    if not box:
-        took = time.monotonic() - start
-        return Failure("TookTooLong", "", printed=said, seconds=took)
-    if isinstance(box[0], Failure):
-        return Failure(**{**vars(box[0]), "printed": said})
-    changed = [name for name, given in case.arguments.items() if not _unchanged(given, arguments[name])]
-    return Result(box[0].value, changed[0] if changed else "", said, seen)
-
-
-def _limited(work: Callable, seconds: float) -> None:
-    """Run work in a thread of its own, which is stopped after so many seconds.
-
-    Only the other thread is ever interrupted, so whatever the moment, this one goes on. Where Python has no
-    threads, as in a browser, a trace function looks at the clock at every line instead.
-    """
-
-    def quietly():
-        with contextlib.suppress(TookTooLong):
-            work()
-
-    thread = threading.Thread(target=quietly, daemon=True, name="check")
     try:
-        if sys.platform == "emscripten":
-            raise RuntimeError
-        thread.start()
-    except RuntimeError:
-        _traced(work, seconds)
-        return
-    thread.join(seconds)
-    give_up = time.monotonic() + PATIENCE
-    try:
-        while thread.is_alive() and time.monotonic() < give_up:  # again, for code that catches everything
-            _interrupt(thread)
-            thread.join(0.02)
-    except KeyboardInterrupt:
-        _interrupt(thread)
+        with contextlib.redirect_stdout(printed), np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            start = time.perf_counter()
+            value = work() if seconds is None else limited(work, seconds)
+            took = time.perf_counter() - start
+    except TookTooLong:
+        return Failure("TookTooLong", printed=printed.getvalue(), seconds=time.perf_counter() - start)
+    except KeyboardInterrupt:  # the learner stops the cell
         raise
-
-
-def _interrupt(thread: threading.Thread) -> None:
-    identity = ctypes.c_ulong(thread.ident or 0)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(identity, ctypes.py_object(TookTooLong))
-
-
-def _traced(work: Callable, seconds: float) -> None:
-    end = time.monotonic() + seconds
-
-    def trace(frame, event, argument):
-        if time.monotonic() > end:
-            raise TookTooLong
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        with contextlib.suppress(TookTooLong):
-            work()
-    finally:
-        sys.settrace(before)
-        sys.setprofile(None)
-
-
-def _watch(function, seen: dict) -> Callable:
-    """A profile function that notes the local names of the learner's function when it returns."""
-    code = getattr(function, "__code__", None)
-
-    def profile(frame, event, argument):
-        if event == "return" and frame.f_code is code:
-            seen.clear()
-            seen.update(frame.f_locals)
-
-    return profile
+    except BaseException as error:
+        place, took = _place(error, function), time.perf_counter() - start
+        return Failure(type(error).__name__, _text(error), place, error, printed.getvalue(), took)
+    if seconds is not None and took > seconds:  # one long call in C, which nothing can interrupt
+        return Failure("TookTooLong", printed=printed.getvalue(), seconds=took)
+    changed = next((name for name, x in arguments.items() if not _unchanged(x, given[name])), "")
+    return Result(value, changed, printed.getvalue(), took)
 
 
 class _Printed(io.StringIO):
@@ -186,7 +122,7 @@ class _Printed(io.StringIO):
     def write(self, text: str) -> int:
         room = LONGEST - self.tell()
         if room > 0:
-            super().write(text[:room] + (" …" if len(text) > room else ""))
+            super().write(text[:room])
         return len(text)
 
     def close(self) -> None:
@@ -200,67 +136,86 @@ def _as_numbers(value):
     """An array, a tuple of arrays, None, or a sentence about something else."""
     if is_nothing(value):
         return None
-    if isinstance(value, (map, zip)) or inspect.isgenerator(value):
-        value = list(value)
+    if inspect.isgenerator(value) or isinstance(value, (map, zip, filter)):
+        value = list(islice(value, LONGEST))
+        if not value:
+            return "Your function returns a generator that yields nothing."
     if isinstance(value, (set, dict, str, bytes)):
         return f"Your function returns {kind_of(value)}."
-    if isinstance(value, np.ma.MaskedArray):
-        return (
-            "Your function returns a masked array, and np.ma keeps the hidden numbers: return a plain array."
-        )
-    if isinstance(value, (list, tuple)) and value:
-        parts = [_as_numbers(part) for part in value]
-        if any(isinstance(part, tuple) for part in parts):  # tuples of rows in a tuple
-            parts = [np.stack(part) if _alike(part) else part for part in parts]
-        if all(isinstance(part, np.ndarray) for part in parts):
-            shapes = {part.shape for part in parts}
-            several = max(map(np.ndim, parts)) > (0 if isinstance(value, tuple) else 1) and (
-                isinstance(value, tuple) or len(shapes) > 1
-            )
-            if several and len(parts) > 1:
-                return tuple(parts)
+    if isinstance(value, MaskedArray):
+        value = value.filled(np.nan)
+    if isinstance(value, (list, tuple)) and any(_is_iterator(part) for part in value):
+        value = [list(islice(part, LONGEST)) if _is_iterator(part) else part for part in value]
+    if _too_deep(value):
+        return "Your function returns lists that are nested too deep, or too long, to be a table of numbers."
     try:
         array = np.asarray(value)
+        if array.dtype.kind in "SU":
+            return "Your function returns text where numbers are expected."
         if array.dtype.kind == "c":
             return "Your function returns complex numbers."
-        if array.dtype.kind == "f":
+        if array.dtype.kind in "Mm":
+            return "Your function returns dates."
+        if array.dtype.kind == "f" or array.dtype.name == "bfloat16":
             return array
         return array.astype(np.int64 if array.dtype.kind in "iub" else np.float64)
-    except Exception:
-        return (
-            f"Your function returns {kind_of(value)} that can't be read as a table of numbers:"
-            " are its rows of different lengths, or is a number too large?"
-        )
+    except TookTooLong:
+        raise
+    except Exception as error:
+        if isinstance(value, (list, tuple)) and len(value) <= 100:  # several results, each of its own shape
+            parts = [_as_numbers(part) for part in value]
+            arrays = all(isinstance(part, np.ndarray) for part in parts)
+            if arrays and (isinstance(value, tuple) or max(part.ndim for part in parts) > 1):
+                return tuple(parts)
+        what = f"Your function returns {kind_of(value)} that can't be read as numbers"
+        if isinstance(error, OverflowError):
+            return f"{what}: one of them is too large for a float."
+        if isinstance(value, (list, tuple)) and any(part is None for part in value):
+            return f"{what}: there is a None in it."
+        if isinstance(value, (list, tuple)):
+            return f"{what}: its rows have different lengths."
+        return f"{what}."
 
 
-def _alike(part) -> bool:
-    return isinstance(part, tuple) and len({each.shape for each in part}) == 1
+def _too_deep(value) -> bool:
+    """Whether lists hold more than a table can. A list that holds itself would keep NumPy busy for ever."""
+    level = [value]
+    for _ in range(6):
+        level = [part for each in level if isinstance(each, (list, tuple)) for part in each[:LONGEST]]
+        if len(level) > 100 * LONGEST:
+            return True
+    return any(isinstance(each, (list, tuple)) for each in level)
+
+
+def _is_iterator(value):
+    return inspect.isgenerator(value) or isinstance(value, (map, zip, filter))
 
 
 def close(own, other) -> bool:
-    """Whether two results are the same within the precision of their numbers."""
-    if isinstance(own, str) or isinstance(other, str) or own is None or other is None:
-        return isinstance(own, str) and isinstance(other, str) and own == other
+    """Whether two results are the same, as far as the precision of their numbers goes."""
     if isinstance(other, tuple):
-        own = own if isinstance(own, tuple) or np.ndim(own) < 2 else tuple(own)  # a list of tables will do
+        own = own if isinstance(own, tuple) or np.ndim(own) < 2 else tuple(own)  # a table of tables will do
         return isinstance(own, tuple) and len(own) == len(other) and all(map(close, own, other))
-    if isinstance(own, tuple):  # a tuple of rows or of heads will do as well
-        if len({part.shape for part in own}) != 1:
-            return False
-        own = np.stack(own)
+    own, other = (np.asarray(x) if isinstance(x, (float, int, np.generic)) else x for x in (own, other))
+    if not isinstance(own, np.ndarray) or not isinstance(other, np.ndarray):
+        return isinstance(own, str) and isinstance(other, str) and own == other
     if own.shape != other.shape:
         return False
-    types = (own.dtype, other.dtype)
-    loose = 1e-3 if np.float16 in types else 1e-4 if np.float32 in types else 1e-6
-    return np.allclose(own, other, rtol=loose, atol=loose, equal_nan=True)
+    kinds = {own.dtype.name, other.dtype.name}
+    loose = (
+        3e-2 if "bfloat16" in kinds else 3e-3 if "float16" in kinds else 1e-4 if "float32" in kinds else 1e-5
+    )
+    with np.errstate(all="ignore"):
+        return np.allclose(own.astype(float), other.astype(float), rtol=loose, atol=loose, equal_nan=True)
 
 
-def is_nothing(value) -> bool:
+def is_nothing(value: object) -> bool:
     """Whether a function returned nothing: None, or the three dots of an open exercise."""
     return value is None or value is ... or value is NotImplemented
 
 
-def kind_of(value) -> str:
+def kind_of(value: object) -> str:
+    """The type of a value with its article: "a list", "an ndarray"."""
     name = type(value).__name__
     return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
 
@@ -271,35 +226,37 @@ def _unchanged(given, now) -> bool:
     return np.array_equal(given, now, equal_nan=given.dtype.kind == "f")
 
 
-# ---- errors ------------------------------------------------------------------------------------------------
+# ---- where an error happened -------------------------------------------------------------------------------
 
 
-def _failure(error: BaseException, function) -> Failure:
+def _text(error: BaseException) -> str:
     try:
-        message = " ".join(str(error).split())
+        return " ".join(str(error).split())
     except Exception:
-        message = "an error whose text can't be read"
+        return "(an error whose text can't be read)"
+
+
+def _place(error: BaseException, function: Callable) -> Place:
+    """The last line of the learner's, in the cell or file of their function or in another cell."""
     file = getattr(getattr(function, "__code__", None), "co_filename", None)
-    own = [frame for frame in _frames(error) if frame[0].f_code.co_filename == file]
-    if not own:
-        return Failure(type(error).__name__, message)
-    frame, line = own[-1]
-    source = linecache.getline(frame.f_code.co_filename, line).strip()
-    return Failure(type(error).__name__, message, line, source, {**frame.f_globals, **frame.f_locals})
-
-
-def _frames(error: BaseException) -> Iterator[tuple]:
-    trace = error.__traceback__
+    own, trace = None, error.__traceback__
     while trace:
-        yield trace.tb_frame, trace.tb_lineno
+        name = trace.tb_frame.f_code.co_filename
+        if file and (name == file or re.search(r"ipykernel_\d|<ipython-input", name)):
+            own = trace
         trace = trace.tb_next
+    if own is None:
+        return Place()
+    name, line = own.tb_frame.f_code.co_filename, own.tb_lineno
+    values = {**own.tb_frame.f_globals, **own.tb_frame.f_locals}
+    return Place(line, where(name, line), linecache.getline(name, line).strip(), values)
 
 
-def first_line(function) -> ast.FunctionDef | None:
-    """The learner's function as a syntax tree, or None where Python doesn't know its text."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError):
-        return None
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    return found[0] if found else None
+def where(file: str, line: int) -> str:
+    """A line in words: "line 3 of your cell", or "line 12 of answers.py" for a function from a file.
+
+    >>> where("answers.py", 12)
+    'line 12 of answers.py'
+    """
+    in_cell = re.search(r"ipykernel_\d|^<", file)
+    return f"line {line} of {'your cell' if in_cell else Path(file).name}"

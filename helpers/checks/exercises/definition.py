@@ -41,7 +41,7 @@ class Exercise:
     pipeline:  the right answer made of the catalogue's steps, so that its mistakes are known
     own:       further mistakes, which only this exercise knows
     problem:   for an exercise with many right answers: what is wrong with this one, or ""
-    steps:     what a right answer computes on its way, by the field's names (helpers/checks/steps.py)
+    steps:     what a right answer computes on its way, by the field's names (helpers/checks/intermediates.py)
     lesson:    one sentence on what to take from it, shown after "Right"
     """
 

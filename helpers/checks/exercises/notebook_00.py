@@ -55,8 +55,8 @@ EXERCISES = (
             ),
         ),
         lesson=(
-            "Each query spreads a total weight of 1 over the keys; that's why a row, and not a column, is the"
-            " thing to sum."
+            "Each query spreads a total weight of 1 over the keys; that's why a row, and not a column, is"
+            " the thing to sum."
         ),
     ),
     Exercise(

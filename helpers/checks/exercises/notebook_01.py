@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from helpers.checks import catalogue
+from helpers.checks import catalogue, intermediates
 from helpers.checks.exercises.definition import Case, Exercise, Wrong
 from helpers.checks.exercises.inputs import drawn, projection_case
 
@@ -26,7 +26,11 @@ def _vectors():
 
 
 def _projections():
-    return [projection_case(5, 4, 6, 3, 2), projection_case(6, 2, 5, 4, 3)]
+    return [
+        projection_case(5, 4, 6, 3, 2),
+        projection_case(6, 2, 5, 4, 3),
+        projection_case(7, 4, 4, 4, 4),  # where nothing fails, so that a mistake shows in its numbers
+    ]
 
 
 EXERCISES = (
@@ -83,8 +87,8 @@ EXERCISES = (
             Wrong(
                 "every pair",
                 np.outer,
-                "You multiplied every number of q with every number of k. Only numbers at the same position"
-                " meet.",
+                "You multiplied every number of q with every number of k. Only numbers at the same"
+                " position meet.",
             ),
         ),
         lesson=(
@@ -102,6 +106,7 @@ EXERCISES = (
             "The queries are x @ w_q. Return all three, separated by commas.",
         ),
         catalogue.project,
+        steps=intermediates.projections,
         own=(
             Wrong(
                 "keys and values exchanged",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from helpers.attention import softmax
-from helpers.checks import catalogue, steps
+from helpers.checks import catalogue, intermediates
 from helpers.checks.exercises.definition import Case, Exercise
 from helpers.checks.exercises.inputs import attention_case, attention_cases, drawn, projection_case, sizes_of
 
@@ -34,16 +34,21 @@ def _masked():
         np.tri(5, dtype=bool) & ~np.tri(5, k=-3, dtype=bool),
         np.array([[1, 0, 1, 1], [0, 1, 1, 0], [1, 1, 0, 1]], dtype=bool),
     )
+    padding = np.array([[1, 1, 0, 1, 0, 0], [0, 1, 1, 1, 0, 0], [1, 0, 1, 0, 0, 0], [0, 1, 0, 1, 0, 0]], bool)
+    low = attention_case(41, 4, 6, 3, 2, padding)  # scores far below 0: what hides must be lower still
+    keys, queries = low.arguments["keys"], low.arguments["queries"]
+    keys[:, 0], queries[:, 0] = keys[:, 0] / 10 - 4, 7
     return [
-        attention_case(14, 5, 5, 4, 3, looks_back),
+        attention_case(42, 5, 5, 4, 3, looks_back),
         attention_case(15, 3, 4, 2, 5, gaps),
         _with_scores_of_0(),
+        low,
     ]
 
 
 def _with_scores_of_0():
     """Whole numbers, scores of 0 that aren't hidden, and a key that is hidden from every query."""
-    queries, keys = np.array([[1, 0, 2], [0, 2, 0]]), np.array([[0, 3, 0], [2, 0, 0], [1, -1, 1], [5, 5, 5]])
+    queries, keys = np.array([[1, 0, 2], [0, 2, 0]]), np.array([[0, 3, 0], [2, 0, 0], [1, -1, 1], [2, 1, 0]])
     mask = np.array([[1, 1, 1, 0], [1, 1, 0, 0]], dtype=bool)
     arguments = {"queries": queries, "keys": keys, "values": np.array([[1, 2], [3, -1], [0, 4], [9, 9]])}
     return Case(arguments | {"mask": mask}, sizes_of(n_queries=2, n_keys=4, d_k=3, d_v=2))
@@ -51,7 +56,11 @@ def _with_scores_of_0():
 
 def _cross():
     cases = []
-    for seed, n_queries, n_keys, d_model, d_k, d_v in ((16, 3, 5, 6, 4, 2), (17, 4, 4, 5, 3, 2)):
+    for seed, n_queries, n_keys, d_model, d_k, d_v in (
+        (16, 3, 5, 6, 4, 2),
+        (17, 4, 4, 5, 3, 2),
+        (18, 5, 3, 4, 4, 4),
+    ):
         case = projection_case(seed, n_queries, d_model, d_k, d_v)
         x, *matrices = case.arguments.items()
         context = ("context", drawn(seed + 100)(n_keys, d_model))
@@ -75,7 +84,7 @@ EXERCISES = (
             "The scores are queries @ keys.T / np.sqrt(d_k), and d_k is keys.shape[-1].",
         ),
         catalogue.attention,
-        steps=steps.attention,
+        steps=intermediates.attention,
         lesson="All of scaled dot-product attention is two matrix products with a softmax in between.",
     ),
     Exercise(
@@ -85,16 +94,16 @@ EXERCISES = (
         "the output, (n_queries, d_v)",
         (
             (
-                "A hidden key must get the weight 0, and the other weights of the row must still sum to 1. So"
-                " the mask comes before softmax."
+                "A hidden key must get the weight 0, and the other weights of the row must still sum to 1."
+                " So the mask comes before softmax."
             ),
             "Where the mask is False, put −inf: np.where(mask, scores, -np.inf).",
         ),
         catalogue.attention,
-        steps=steps.attention,
+        steps=intermediates.attention,
         lesson=(
-            "A mask belongs on the scores, before softmax: −∞ there is a weight of 0, and the rest of the row"
-            " still sums to 1."
+            "A mask belongs on the scores, before softmax: −∞ there is a weight of 0, and the rest of the"
+            " row still sums to 1."
         ),
     ),
     Exercise(
@@ -107,10 +116,10 @@ EXERCISES = (
             "Queries come from x; keys and values both come from the context. The rest is as before.",
         ),
         _cross_attention,
-        steps=steps.cross_attention,
+        steps=intermediates.cross_attention,
         lesson=(
-            "Self- and cross-attention are one formula; the only difference is where the keys and values come"
-            " from."
+            "Self- and cross-attention are one formula; the only difference is where the keys and values"
+            " come from."
         ),
     ),
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from helpers.attention import softmax
-from helpers.checks import catalogue, steps
-from helpers.checks.exercises.definition import Case, Exercise
+from helpers.checks import catalogue, intermediates
+from helpers.checks.exercises.definition import Case, Exercise, Wrong
 from helpers.checks.exercises.inputs import projection_case, sizes_of
 
 
@@ -31,6 +31,8 @@ def _one_head():
     for seed, n, d_model, n_heads, d_k, head in (
         (18, 4, 6, 3, 2, 0),
         (18, 4, 6, 3, 2, 1),
+        (24, 5, 7, 4, 3, 3),
+        (25, 4, 8, 2, 4, 1),  # as many columns as rows, so that nothing fails
         (19, 3, 5, 2, 4, 1),
         (20, 5, 7, 4, 3, 2),
     ):
@@ -50,7 +52,7 @@ def _split():
             {"x": np.arange(n * h * d_k, dtype=float).reshape(n, h * d_k), "n_heads": h},
             {"n": n, "n_heads": h, "d_k": d_k},
         )
-        for n, h, d_k in ((2, 3, 4), (5, 2, 3))
+        for n, h, d_k in ((2, 3, 4), (5, 2, 6), (3, 3, 3))
     ]
 
 
@@ -60,8 +62,12 @@ def _merge():
             {"heads": np.arange(n * h * d_v, dtype=float).reshape(n, h, d_v).swapaxes(0, 1).copy()},
             {"n": n, "n_heads": h, "d_v": d_v, "d_k": d_v},
         )
-        for n, h, d_v in ((2, 3, 4), (5, 2, 3))
+        for n, h, d_v in ((2, 3, 4), (5, 2, 6), (3, 3, 3))
     ]
+
+
+def _cut(x, head, d_k):
+    return x[:, head * d_k : (head + 1) * d_k]
 
 
 EXERCISES = (
@@ -75,7 +81,17 @@ EXERCISES = (
             "Head i owns the columns i · d_k up to (i + 1) · d_k: w_q[:, head * d_k:(head + 1) * d_k].",
         ),
         catalogue.one_head,
-        steps=steps.head,
+        own=(
+            Wrong(
+                "values not cut",
+                lambda x, w_q, w_k, w_v, head, d_k: (
+                    softmax(_cut(x @ w_q, head, d_k) @ _cut(x @ w_k, head, d_k).T / np.sqrt(d_k)) @ (x @ w_v)
+                ),
+                "The values hold the columns of all {n_heads} heads. Cut them as the queries and keys are"
+                " cut.",
+            ),
+        ),
+        steps=intermediates.head,
         lesson="A head is ordinary attention on its own d_k columns. Nothing in it knows of the other heads.",
     ),
     Exercise(
@@ -88,6 +104,7 @@ EXERCISES = (
             "Then swap the first two axes: .swapaxes(0, 1).",
         ),
         lambda steps, x, n_heads: steps["split"](x, n_heads),
+        steps=intermediates.split,
         lesson=(
             "Cut first, then swap the axes: a reshape alone gives the right shape and deals out the wrong"
             " numbers."
@@ -103,9 +120,10 @@ EXERCISES = (
             "First .swapaxes(0, 1), which gives (n, n_heads, d_k), then reshape.",
         ),
         lambda steps, heads: steps["merge"](heads),
+        steps=intermediates.merge,
         lesson=(
-            "The merge is the split backwards, and it has to copy: after the swap, a word's numbers no longer"
-            " lie side by side."
+            "The merge is the split backwards, and it has to copy: after the swap, a word's numbers no"
+            " longer lie side by side."
         ),
     ),
 )

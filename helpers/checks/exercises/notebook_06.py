@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from helpers.attention import softmax
-from helpers.checks import catalogue, steps
+from helpers.checks import catalogue, intermediates
 from helpers.checks.catalogue import RIGHT
 from helpers.checks.exercises.definition import Case, Exercise, Wrong
 from helpers.checks.exercises.inputs import attention_cases, drawn, weights_case
@@ -61,8 +61,8 @@ def _not_another_row(result, row, values):
         )
     if result.min() < -1e-9:
         return (
-            f"The smallest of your weights is {result.min():.2g}. Weights may not be negative: take a smaller"
-            " step."
+            f"The smallest of your weights is {result.min():.2g}. Weights may not be negative: take a"
+            " smaller step."
         )
     if not math.isclose(result.sum(), 1, abs_tol=1e-6):
         return (
@@ -70,9 +70,11 @@ def _not_another_row(result, row, values):
             " 0, which a row of ones demands."
         )
     if not np.allclose(result @ values, row @ values, atol=1e-6):
+        own, old = result @ values, row @ values
+        at = np.abs(own - old).argmax()
         return (
-            f"Your row gives the output {np.round(result @ values, 3)}, and the old one gives"
-            f" {np.round(row @ values, 3)}: they should be equal."
+            f"Your row gives another output: its number {at} is {own[at]:.7g}, and the old row's is"
+            f" {old[at]:.7g}; they should be equal. Move along a direction that values.T maps to 0."
         )
     return ""
 
@@ -88,6 +90,7 @@ def _null_cases():
 def _null_attention(steps, queries, keys, values):
     sizes = {
         "d_k": keys.shape[-1],
+        "n_queries": len(queries),
         "n_keys": len(keys),
         "d_v": values.shape[-1],
         "d_model": keys.shape[-1],
@@ -163,9 +166,10 @@ EXERCISES = (
                 "That is the sum over the heads. Divide the weights by it.",
             ),
         ),
+        steps=intermediates.shares,
         lesson=(
-            "Normalised over heads, the numbers say which head attends to a key the most. They're no longer"
-            " attention weights."
+            "Normalised over heads, the numbers say which head attends to a key the most. They're no"
+            " longer attention weights."
         ),
     ),
     Exercise(
@@ -180,14 +184,14 @@ EXERCISES = (
             ),
             (
                 "Stack values.T on a row of ones; the last row of np.linalg.svd(…)[2] is such a direction."
-                " How far? Until the first weight reaches 0 it is (row / abs(direction)).min(); take half of"
-                " that."
+                " How far? Until the first weight reaches 0 it is (row / abs(direction)).min(); take half"
+                " of that."
             ),
         ),
         problem=_not_another_row,
         lesson=(
-            "Where there are more keys than numbers in a value, several rows of weights give the same output."
-            " A map alone doesn't prove what mattered."
+            "Where there are more keys than numbers in a value, several rows of weights give the same"
+            " output. A map alone doesn't prove what mattered."
         ),
     ),
     Exercise(
@@ -197,8 +201,8 @@ EXERCISES = (
         "the output, (n_queries, d_v)",
         (
             (
-                "The null token has a key of zeros, so its score is 0 for every query, and a value of zeros,"
-                " so it adds nothing."
+                "The null token has a key of zeros, so its score is 0 for every query, and a value of"
+                " zeros, so it adds nothing."
             ),
             (
                 "Put a column of zeros beside the scores before softmax, and drop that column from the"
@@ -210,15 +214,15 @@ EXERCISES = (
             Wrong(
                 "no null token",
                 lambda q, k, v: catalogue.attention(RIGHT, q, k, v),
-                "Your weights over the {n_keys} real keys sum to 1, so the null token takes nothing. A column"
-                " of zeros belongs beside the scores, before softmax; afterwards the weights are not divided"
-                " again.",
+                "Your weights over the {n_keys} real keys sum to 1, so the null token takes nothing. A"
+                " column of zeros belongs beside the scores, before softmax; afterwards the weights are"
+                " not divided again.",
             ),
             Wrong(
                 "1 added after the maximum",
                 _one_after_the_maximum,
-                "The 1 in the denominator is e^0, the null token's. Once the maximum m is subtracted from the"
-                " scores, it has become e^(−m): divide by exp(−m) plus the sum.",
+                "The 1 in the denominator is e^0, the null token's. Once the maximum m is subtracted from"
+                " the scores, it has become e^(−m): divide by exp(−m) plus the sum.",
             ),
             Wrong(
                 "null column first, last dropped",
@@ -239,7 +243,7 @@ EXERCISES = (
                 "Your null token scores 1. Its key is all zeros, so its score is 0.",
             ),
         ),
-        steps=steps.null_attention,
+        steps=intermediates.null_attention,
         lesson=(
             "A null token lets a head attend to nothing: it adds 1 = e^0 to the denominator and 0 to the"
             " output."

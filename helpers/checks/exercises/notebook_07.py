@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from helpers.attention import softmax
-from helpers.checks import catalogue
+from helpers.checks import catalogue, intermediates
 from helpers.checks.catalogue import RIGHT
 from helpers.checks.exercises.definition import Case, Exercise, Wrong
 from helpers.checks.exercises.inputs import drawn, sizes_of, weights_case
@@ -29,20 +29,25 @@ def my_query_gradient(d_scores, queries, keys):
 
 
 def _target_scores():
+    made = [(2 * drawn(seed)(n), target) for seed, n, target in ((31, 5, 3), (32, 4, 0), (33, 6, 5))]
+    made.append((np.array([1, 3, 0, -2]), 1))  # whole scores: a gradient made in their type is all zeros
     return [
-        Case({"scores": 2 * drawn(seed)(n), "target": target}, {"n": n, "target": target})
-        for seed, n, target in ((31, 5, 3), (32, 4, 0))
+        Case({"scores": scores, "target": target}, {"n": len(scores), "target": target})
+        for scores, target in made
     ]
 
 
 def _softmax_backward():
-    made = [(weights_case(seed, n, m), drawn(seed + 100)(n, m)) for seed, n, m in ((33, 3, 5), (34, 4, 2))]
+    made = [
+        (weights_case(seed, n, m), drawn(seed + 100)(n, m))
+        for seed, n, m in ((33, 3, 5), (34, 4, 2), (35, 4, 4))
+    ]
     return [Case({**case.arguments, "d_weights": d_weights}, case.sizes) for case, d_weights in made]
 
 
 def _query_backward():
     cases = []
-    for seed, n_queries, n_keys, d_k in ((35, 3, 5, 4), (36, 4, 2, 3)):
+    for seed, n_queries, n_keys, d_k in ((35, 3, 5, 4), (36, 4, 2, 3), (37, 4, 4, 4)):
         draw = drawn(seed)
         arguments = {
             "d_scores": draw(n_queries, n_keys),
@@ -71,8 +76,8 @@ EXERCISES = (
             Wrong(
                 "sign turned",
                 lambda s, t: np.eye(len(s))[t] - _softmax_row(s),
-                "The sign is reversed: that is the direction in which the loss falls. The gradient points to"
-                " where it grows: probabilities minus 1 at the target.",
+                "The sign is reversed: that is the direction in which the loss falls. The gradient points"
+                " to where it grows: probabilities minus 1 at the target.",
             ),
             Wrong(
                 "target left out",
@@ -83,8 +88,8 @@ EXERCISES = (
             Wrong(
                 "only the target",
                 lambda s, t: (_softmax_row(s) - 1) * np.eye(len(s))[t],
-                "Only the target's entry is there. The other scores count too: raising one of them makes the"
-                " target less likely.",
+                "Only the target's entry is there. The other scores count too: raising one of them makes"
+                " the target less likely.",
             ),
             Wrong(
                 "index taken away",
@@ -114,14 +119,21 @@ EXERCISES = (
                 " probability, and turn the sign.",
             ),
             Wrong(
+                "−1/p at the target",
+                lambda s, t: -np.eye(len(s))[t] / _softmax_row(s)[t],
+                "−1/p is the gradient with respect to the probability. One step further back, through"
+                " softmax, it becomes probabilities minus 1 at the target.",
+            ),
+            Wrong(
                 "the loss itself",
                 lambda s, t: -np.log(_softmax_row(s)[t]),
                 "That is the loss, one number. Its gradient has one number for each of the {n} scores.",
             ),
         ),
+        steps=intermediates.loss_gradient,
         lesson=(
-            "Softmax and cross-entropy together have the simplest gradient there is: probabilities minus 1 at"
-            " the target."
+            "Softmax and cross-entropy together have the simplest gradient there is: probabilities minus 1"
+            " at the target."
         ),
     ),
     Exercise(
@@ -131,8 +143,8 @@ EXERCISES = (
         "the gradient with respect to the scores, (n_queries, n_keys)",
         (
             (
-                "Raising one score raises its own weight and lowers all others of its row: the row's mean of"
-                " d_weights plays a part."
+                "Raising one score raises its own weight and lowers all others of its row: the row's mean"
+                " of d_weights plays a part."
             ),
             (
                 "The mean is weighted: (weights * d_weights).sum(axis=-1, keepdims=True). Subtract it from"
@@ -159,8 +171,8 @@ EXERCISES = (
             Wrong(
                 "every weight alone",
                 lambda p, d: p * (1 - p) * d,
-                "p (1 − p) is the slope of a weight by its own score. Each score moves the other weights of"
-                " its row too.",
+                "p (1 − p) is the slope of a weight by its own score. Each score moves the other weights"
+                " of its row too.",
             ),
             Wrong(
                 "plain mean",
@@ -184,6 +196,7 @@ EXERCISES = (
                 "The product with the weights is missing: a key with hardly any weight hardly reacts.",
             ),
         ),
+        steps=intermediates.softmax_gradient,
         lesson="What one weight of a row gains, the others lose, so each row of this gradient sums to 0.",
     ),
     Exercise(
@@ -202,8 +215,8 @@ EXERCISES = (
             Wrong(
                 "not scaled",
                 lambda d, q, k: d @ k,
-                "The division by √d_k = {root_d_k:.2f} is missing. It stood on the way there, so it stands on"
-                " the way back.",
+                "The division by √d_k = {root_d_k:.2f} is missing. It stood on the way there, so it stands"
+                " on the way back.",
             ),
             Wrong(
                 "divided by √n_keys",
@@ -224,8 +237,8 @@ EXERCISES = (
             Wrong(
                 "gradient by the keys",
                 lambda d, q, k: d.T @ q / math.sqrt(q.shape[-1]),
-                "That's the gradient with respect to the keys, ({n_keys}, {d_k}). With respect to the queries"
-                " it is d_scores @ keys, ({n_queries}, {d_k}).",
+                "That's the gradient with respect to the keys, ({n_keys}, {d_k}). With respect to the"
+                " queries it is d_scores @ keys, ({n_queries}, {d_k}).",
             ),
             Wrong(
                 "queries in place of keys",
@@ -234,6 +247,7 @@ EXERCISES = (
                 " met.",
             ),
         ),
+        steps=intermediates.query_gradient,
         lesson=(
             "The way back uses the same numbers as the way there: the keys that a query met, and the same"
             " 1/√d_k."
