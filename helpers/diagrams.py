@@ -156,14 +156,13 @@ COURSE = (
     ("05", "how many heads?", "n_heads · d_k", "key"),
     ("06", "reading attention maps", "what weights don't say", "weights"),
     ("07", "learning the matrices", "∂ loss / ∂ W", "mask"),
-    ("08", "a real model", "six layers, 12 heads each", "scores"),
 )
 BUILD = 5  # so many notebooks build multi-head attention; the others ask what it does
 
 
 @own_style()
 def course_map() -> Picture:
-    """The notebooks of the course: 00 to 04 build multi-head attention, 05 to 08 ask what it does."""
+    """The notebooks of the course: the first build multi-head attention, the others ask what it does."""
     figure, axes = _canvas(9.2, 3.0)
     for title, y in (("Build it", 2.83), ("Ask what it does", 1.3)):
         _words(axes, 0.26, y, title, ha="left", weight="bold")
@@ -181,7 +180,7 @@ def course_map() -> Picture:
     return Picture(
         figure,
         "The map of the course. 00 to 04 build multi-head attention piece by piece, "
-        f"05 to 08 ask what it does: {listing}.",
+        f"05 to {COURSE[-1][0]} ask what it does: {listing}.",
         "\n".join(f"{number} {name}: {formula}" for number, name, formula, _ in COURSE),
     )
 

@@ -40,7 +40,7 @@ __all__ = [
     "bugs",
     "facts",
     "recall",
-    "six_ways",
+    "three_ways",
     "apple_on_trial",
     "scaling_ablation",
     "head_sweep",
@@ -387,9 +387,9 @@ def bugs() -> list[dict]:
     return data.from_json("bugs.json")
 
 
-def six_ways() -> dict[str, float]:
-    """How long the six ways of notebook 04 took in a stored run, relative to the fastest."""
-    rows = data.rows("six_ways.csv")
+def three_ways() -> dict[str, float]:
+    """How long the three ways of notebook 04 took in a stored run, relative to the fastest."""
+    rows = data.rows("three_ways.csv")
     return {row["way"]: float(row["time_relative_to_the_fastest"]) for row in rows}
 
 

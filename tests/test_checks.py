@@ -291,7 +291,7 @@ WRITTEN = [
         "x, w_q, w_k, w_v, head, d_k",
         """q, k, v = (x @ w[:, head * d_k:(head + 1) * d_k] for w in (w_q, w_k, w_v))
     return softmax(q @ k.T / np.sqrt(w_q.shape[1])) @ v""",
-        "divided by the root of all columns",
+        "divided by the square root of all columns",
     ),
     ("merge", "heads", "return np.concatenate(heads)", "heads one below the other"),
     (

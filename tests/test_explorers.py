@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 
 import ipywidgets as widgets
@@ -10,11 +9,10 @@ import numpy as np
 import pytest
 
 from helpers import learning
-from helpers.attention import MultiHeadAttention, scaled_dot_product_attention, softmax
+from helpers.attention import scaled_dot_product_attention, softmax
 from helpers.explorers import (
     BugZoo,
     DotProductGrid,
-    HeadBudget,
     HeadExplorer,
     HeadMap,
     HeadSweep,
@@ -41,7 +39,6 @@ def slow_way(x):
 
 
 MAKERS = {
-    "HeadBudget": lambda: HeadBudget(lambda keys: keys[..., 0] > 0),
     "BugZoo": BugZoo,
     "DotProductGrid": lambda: DotProductGrid(*RNG.integers(-4, 5, (2, 64))),
     "HeadExplorer": lambda: HeadExplorer(WORDS),
@@ -218,19 +215,6 @@ def test_weights_whose_rows_do_not_sum_to_1_are_refused():
 
 
 # -- how many heads ------------------------------------------------------------------------------------------
-
-
-def test_the_cut_moves_no_number_that_stays_and_every_table_that_changes():
-    bench = HeadBudget(lambda keys: keys[..., 0] > 0)
-    for h, n in itertools.product((1, 4, 64, 512), (4, 12)):
-        bench.heads.value, bench.n_keys.value = h, n
-        counted = {name: value for name, (value, _) in bench.result.quantities().items()}
-        assert counted["parameters"] == 2**20 and counted["multiplications for all scores"] == n * n * 512
-        assert counted["tables of weights"] == h and counted["head size d_k"] == 512 // h
-        layer = MultiHeadAttention(bench.layer.w_q, bench.layer.w_k, bench.layer.w_v, bench.layer.w_o, h)
-        np.testing.assert_allclose(bench.result.weights, layer(bench.x[:n])[1], atol=1e-12)
-        queries, keys, _ = layer.project(bench.x[:n])
-        assert (bench.result.pickable == (keys[:8, :, 0] > 0)).all()
 
 
 def test_the_sweep_trains_every_setting_once_with_a_new_seed_each_time():

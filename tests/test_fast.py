@@ -2,13 +2,13 @@
 
 import inspect
 import pickle
-import re
 import tracemalloc
 from operator import attrgetter
 
 import numpy as np
 import plain_loops
 import pytest
+from attention_inputs import expected_of, normal, random_mask, refuses, small_attention
 from numpy.testing import assert_allclose, assert_array_equal
 
 from helpers import attention, fast
@@ -26,27 +26,6 @@ def two_threads(monkeypatch):
     """Two threads, which share even the smallest work."""
     monkeypatch.setattr(fast, "n_threads", 2)
     monkeypatch.setattr(fast, "WORTH_SHARING", 0)
-
-
-def refuses(error, sentence):
-    return pytest.raises(error, match=f"^{re.escape(sentence)}$")
-
-
-def normal(*shape, seed=0, dtype=np.float64):
-    return np.random.default_rng([seed, *shape]).standard_normal(shape).astype(dtype)
-
-
-def random_mask(*shape):
-    return np.random.default_rng(list(shape)).random(shape) < 0.6
-
-
-def small_attention(n_heads=3, d_model=5, d_k=2, d_v=4, seed=0):
-    return MultiHeadAttention.random(d_model, n_heads, np.random.default_rng(seed), d_k=d_k, d_v=d_v)
-
-
-def expected_of(layer, x, context=None, mask=None):
-    matrices = layer.w_q, layer.w_k, layer.w_v, layer.w_o
-    return plain_loops.multi_head_of_arrays(*matrices, layer.n_heads, x, context, mask)
 
 
 # Against helpers/attention.py, on random cases

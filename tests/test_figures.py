@@ -18,7 +18,6 @@ from helpers.charts import COLOURS, GREY, SERIES, Axis, Bars, Curve, Curves, con
 from helpers.explorers import (
     BugZoo,
     DotProductGrid,
-    HeadBudget,
     HeadExplorer,
     HeadSweep,
     MaskPainter,
@@ -52,7 +51,6 @@ DRAWN = {
     "course_map": figures.course_map,
     "BugZoo": lambda: BugZoo().picture(),
     "DotProductGrid": lambda: DotProductGrid(Q[0, :4], K[0, :4]).picture(),
-    "HeadBudget": lambda: HeadBudget(lambda keys: keys[..., 0] > 0).picture(),
     "HeadExplorer": lambda: HeadExplorer(WORDS[:2], n_heads=2).picture(),
     "HeadSweep": lambda: HeadSweep(lambda *setting: 0.1).picture(),
     "MaskPainter": lambda: MaskPainter(Q, K, V, WORDS).picture(),
@@ -319,7 +317,6 @@ def test_the_two_colour_bars_of_a_product_name_their_grids_in_order():
         (lambda: MaskPainter(Q, K, V, WORDS, preset="Causal"), "did you mean 'causal'"),
         (lambda: MaskPainter(Q, K, V, "the cat saw"), r"write 'the cat saw'.split\(\)"),
         (lambda: MaskPainter(Q, K, V, WORDS[:2]), "words must hold 5 words, and holds 2"),
-        (lambda: HeadBudget(len, n_heads=7), "the nearest is"),
         (lambda: TwoScores(scores=(1, 2, 3)), "two whole numbers"),
         (lambda: TwoScores(score=(1, 2)), "has no argument score: did you mean scores"),
         (lambda: Race([len], 1), "len is not among the functions of the stored run"),

@@ -18,6 +18,20 @@ from helpers.explorers.given_weights import given_weights
 from helpers.explorers.head_setting import HEAD_COUNTS, OWN_SENTENCE, Setting, compute
 from helpers.grammar import Grammar
 
+
+@pytest.fixture(autouse=True)
+def no_event_loop(monkeypatch):
+    """As outside a kernel: what waits for a pause of the slider follows at once.
+
+    The browser of other tests keeps an event loop running in this process.
+    """
+
+    def none_runs():
+        raise RuntimeError("no running event loop")
+
+    monkeypatch.setattr("asyncio.get_running_loop", none_runs)
+
+
 WORDS = ("the", "cat", "saw", "the", "dog", "and", "ran")
 RIPE = "in the garden tom himself saw the ripe [mask]"
 GRAMMAR = Grammar.read()

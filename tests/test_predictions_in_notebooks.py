@@ -9,8 +9,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 
 from tools.notebooks import FOLDER, cells, read, source
 
-READ = ("00", "01", "02", "05", "06", "07")
-BOOKS = [path for path in sorted(FOLDER.glob("*.ipynb")) if path.name[:2] in READ]
+BOOKS = sorted(FOLDER.glob("*.ipynb"))
 
 
 def calls(code, name):

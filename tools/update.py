@@ -4,7 +4,7 @@
 
 Files that were changed here are first copied into my_notebooks/, in a folder with the date. Then the newest
 version is taken as it is, so there is never a conflict to resolve. A file that the new version leaves as it
-was keeps its changes, and commits made here stay on a branch of their own. Nothing is changed before the
+was keeps its changes, and commits made here stay on a branch of their own. Nothing is changed unless the
 copies are there.
 """
 

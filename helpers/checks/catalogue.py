@@ -257,7 +257,7 @@ MISTAKES: tuple[Mistake, ...] = (
         " and its square root is {root_d_k:.2f}.",
     ),
     Mistake(
-        "divided by the root of all columns",
+        "divided by the square root of all columns",
         {"scale": lambda scores, sizes: scores / math.sqrt(sizes["columns"])},
         "The scores are divided by the square root of all {n_heads} · {d_k} columns. A head's score is a"
         " sum of d_k = {d_k} products, so the divisor is √{d_k}.",

@@ -1,5 +1,4 @@
-"""The check that stands under an exercise: it says what came out, keeps the answer, and gives hints when
-asked."""
+"""The check under an exercise: it says what came out, keeps the answer, and gives hints when asked."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ class Check:
 
     >>> check = Check("scale")
     >>> print(check(lambda scores, d_k: scores / d_k).verdict.mistake)
-    divided by d_k
+    divided by d_k or scaled twice
     """
 
     def __init__(self, name: str):

@@ -68,7 +68,7 @@ def judge(exercise: Exercise, answer: Callable, seconds: float = SECONDS) -> Ver
 
     >>> from helpers.checks.exercises import EXERCISES
     >>> judge(EXERCISES["scale"], lambda scores, d_k: scores / d_k).mistake
-    'divided by d_k'
+    'divided by d_k or scaled twice'
     """
     if not callable(answer) or isinstance(answer, type):
         said = f"The check needs your function, and got {kind_of(answer)}: pass its name, without brackets."

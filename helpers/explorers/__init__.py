@@ -2,7 +2,6 @@
 
 from helpers.explorers.bug_zoo import BugZoo
 from helpers.explorers.dot_product_grid import DotProductGrid
-from helpers.explorers.head_budget import HeadBudget
 from helpers.explorers.head_explorer import HeadExplorer
 from helpers.explorers.head_sweep import HeadSweep
 from helpers.explorers.head_switch import HeadSwitch
@@ -15,7 +14,6 @@ from helpers.explorers.two_scores import TwoScores
 from helpers.widgets.head_map import HeadMap
 
 __all__ = [
-    "HeadBudget",
     "BugZoo",
     "DotProductGrid",
     "HeadExplorer",

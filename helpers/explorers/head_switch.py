@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from helpers import figures, learning
+from helpers.charts import GREY
 from helpers.explorers.explorer import Explorer
 from helpers.explorers.masked_word import (
     SAMPLE,
@@ -158,7 +159,7 @@ class HeadSwitch(Explorer):
             x = np.arange(len(names))
             axes.bar(x - 0.2, whole, 0.4, color=figures.COLOURS["scores"], label="all heads")
             axes.bar(x + 0.2, part, 0.4, color=figures.COLOURS["output"], label="now")
-            axes.hlines(floor, x - 0.4, x + 0.4, color="#111827", lw=2, label="floor")
+            axes.hlines(floor, x - 0.4, x + 0.4, color=GREY, lw=2, label="floor")
             axes.set_xticks(x, names, rotation=35, ha="right", rotation_mode="anchor", fontsize=8)
             axes.set_title(f"loss by {name}, nats", fontsize=10)
             axes.spines[["top", "right"]].set_visible(False)

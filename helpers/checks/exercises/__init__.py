@@ -1,30 +1,15 @@
-"""The exercises, one file a notebook. A new one is written there, and stands in its notebook and its
-solutions."""
+"""The exercises, one file a notebook: a new one stands there, in its notebook and in its solutions."""
 
-from helpers.checks.exercises import (
-    notebook_00,
-    notebook_01,
-    notebook_02,
-    notebook_03,
-    notebook_04,
-    notebook_05,
-    notebook_06,
-    notebook_07,
-)
+import importlib
+import pkgutil
+
 from helpers.checks.exercises.definition import Case, Exercise, Wrong
 
 __all__ = ["Case", "EXERCISES", "Exercise", "Wrong"]
 
-_NOTEBOOKS = (
-    notebook_00,
-    notebook_01,
-    notebook_02,
-    notebook_03,
-    notebook_04,
-    notebook_05,
-    notebook_06,
-    notebook_07,
-)
+_FILES = sorted(file.name for file in pkgutil.iter_modules(__path__) if file.name.startswith("notebook_"))
 EXERCISES: dict[str, Exercise] = {
-    exercise.name: exercise for notebook in _NOTEBOOKS for exercise in notebook.EXERCISES
+    exercise.name: exercise
+    for file in _FILES
+    for exercise in importlib.import_module(f"{__name__}.{file}").EXERCISES
 }

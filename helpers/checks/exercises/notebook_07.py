@@ -235,7 +235,7 @@ EXERCISES = (
                 "You multiplied by √d_k. The derivative of scores / √d_k is divided by it too.",
             ),
             Wrong(
-                "gradient by the keys",
+                "gradient with respect to the keys",
                 lambda d, q, k: d.T @ q / math.sqrt(q.shape[-1]),
                 "That's the gradient with respect to the keys, ({n_keys}, {d_k}). With respect to the"
                 " queries it is d_scores @ keys, ({n_queries}, {d_k}).",

@@ -1,7 +1,7 @@
-"""Measure the six ways of notebook 04 and store their times: python benchmarks/six_ways.py
+"""Measure the three ways of notebook 04 and store their times: python benchmarks/three_ways.py
 
-The functions are taken from the notebook's cells with the tag six-ways, so that
-what is measured is what is shown. Writes data/six_ways.csv.
+The functions are taken from the notebook's cells with the tag three-ways, so that
+what is measured is what is shown. Writes data/three_ways.csv.
 """
 
 import csv
@@ -22,7 +22,7 @@ def ways() -> list:
     exec("import numpy as np\nfrom helpers.attention import merge_heads, softmax, split_heads", names)
     before = set(names)
     for cell in cells:
-        if "six-ways" in cell.metadata.get("tags", []):
+        if "three-ways" in cell.metadata.get("tags", []):
             exec(cell.source, names)
     return [value for name, value in names.items() if name not in before and callable(value)]
 
@@ -31,8 +31,8 @@ if __name__ == "__main__":
     example = examples.thinking_machines()
     times = measure(ways(), example.x, example.attention, rounds=31)
     fastest = min(times.values())
-    with open(ROOT / "data" / "six_ways.csv", "w", newline="", encoding="utf-8") as file:
+    with open(ROOT / "data" / "three_ways.csv", "w", newline="", encoding="utf-8") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["way", "time_relative_to_the_fastest"])
         table.writerows([name, f"{spent / fastest:.2f}"] for name, spent in times.items())
-    print("wrote data/six_ways.csv; run python data/make.py for its checksum")
+    print("wrote data/three_ways.csv; run python data/make.py for its checksum")
