@@ -132,8 +132,9 @@ def within_reach(given: np.ndarray, largest: np.ndarray) -> tuple[np.ndarray, np
     if not (largest < np.inf).all():
         raise ValueError("scores must be finite or -inf, and some are NaN or +inf")
     lowest = np.finfo(given.dtype).min
-    too_far = (given < lowest / 2) & (largest > 0)  # their weight is 0, as that of -inf
-    return np.where(too_far, -np.inf, given), np.maximum(largest, lowest)  # for a row of nothing but -inf
+    largest = np.maximum(largest, lowest)  # for a row of nothing but -inf
+    too_far = given / 2 - largest / 2 <= lowest / 2  # their weight is 0, as that of -inf
+    return np.where(too_far, -np.inf, given), largest
 
 
 # Attention
