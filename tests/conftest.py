@@ -18,6 +18,12 @@ atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 os.environ.update(notebooks.own_environment(_folder))
 
 
+@pytest.fixture(autouse=True)
+def own_answers(tmp_path, monkeypatch):
+    """What a test answers is seen by no other test, and by no notebook that runs after it."""
+    monkeypatch.setenv("THINKING_MACHINES_DATA", str(tmp_path / "answers"))
+
+
 def pytest_collection_modifyitems(items):
     """Mark the browser tests, and put what takes long first, so that no process is left alone at the end."""
     for item in items:

@@ -266,7 +266,7 @@ class WidgetPage:
         """The first element that fits a CSS selector, scrolled into view."""
         found = self.page.locator(selector).first
         found.wait_for(state="visible", timeout=seconds * SECOND)
-        found.scroll_into_view_if_needed()
+        found.evaluate("element => element.scrollIntoViewIfNeeded()")  # at once, as it may be drawn anew
         return found
 
     def slider(self, label: str, within: str = "") -> Slider:
