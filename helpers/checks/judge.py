@@ -139,7 +139,7 @@ def _in_place(name: str) -> str:
 def _wrong(exercise, answer, cases, outcomes, wanted) -> Verdict:
     at = next(i for i, (own, right) in enumerate(zip(outcomes, wanted)) if not own.same_as(right))
     case, own, right = cases[at], outcomes[at], wanted[at]
-    if named := matching(exercise, cases, outcomes, wanted):
+    if named := matching(exercise, outcomes, wanted):
         return _named(named, case, own, right, exercise)
     program = Program.of(answer)
     failure = next((each for each in outcomes if isinstance(each, Failure)), None)

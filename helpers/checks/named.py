@@ -13,14 +13,13 @@ from helpers.checks.run import Failure, Result, call, close
 __all__ = ["matching", "occurring"]
 
 
-def matching(exercise: Exercise, cases: Sequence[Case], outcomes: Sequence, wanted: Sequence) -> list[Wrong]:
+def matching(exercise: Exercise, outcomes: Sequence, wanted: Sequence) -> list[Wrong]:
     """Those known mistakes, or pairs of them, that explain what came out in every case."""
     if not _tells(outcomes, wanted):
         return []
-    found = _explaining(exercise.known(), cases, outcomes)
-    if found:
-        return found
-    return _explaining(exercise.pairs(_occurring_names(exercise)), cases, outcomes)
+    return _explaining(exercise, _known(exercise), outcomes) or _explaining(
+        exercise, _pairs(exercise), outcomes
+    )
 
 
 def occurring(exercise: Exercise, wrongs: Iterable[Wrong]) -> list[Wrong]:
@@ -35,16 +34,29 @@ def occurring(exercise: Exercise, wrongs: Iterable[Wrong]) -> list[Wrong]:
 
 
 @cache
-def _occurring_names(exercise: Exercise) -> tuple[str, ...]:
-    return tuple(wrong.name for wrong in occurring(exercise, exercise.known()))
+def _known(exercise: Exercise) -> list[Wrong]:
+    return exercise.known()
 
 
-def _explaining(wrongs, cases, outcomes):
-    order = sorted(range(len(cases)), key=lambda i: isinstance(outcomes[i], Failure))
+@cache
+def _pairs(exercise: Exercise) -> list[Wrong]:
+    return exercise.pairs([wrong.name for wrong in occurring(exercise, _known(exercise))])
+
+
+@cache
+def _cases(exercise: Exercise) -> list[Case]:
+    return exercise.cases()
+
+
+@cache  # hundreds of pairs: the second wrong answer to an exercise is judged in a moment
+def _made(exercise: Exercise, wrong: Wrong, i: int) -> Result | Failure:
+    return call(wrong.answer, _cases(exercise)[i].arguments)
+
+
+def _explaining(exercise, wrongs, outcomes):
+    order = sorted(range(len(outcomes)), key=lambda i: isinstance(outcomes[i], Failure))
     return [
-        wrong
-        for wrong in wrongs
-        if all(_explained(outcomes[i], call(wrong.answer, cases[i].arguments)) for i in order)
+        wrong for wrong in wrongs if all(_explained(outcomes[i], _made(exercise, wrong, i)) for i in order)
     ]
 
 
