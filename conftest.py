@@ -24,12 +24,18 @@ def own_answers(tmp_path, monkeypatch):
     monkeypatch.setenv("THINKING_MACHINES_DATA", str(tmp_path / "answers"))
 
 
+def pytest_xdist_auto_num_workers():
+    """One more than there are processors: browser tests wait for half of their time."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items):
     """Mark the browser tests, and put what takes long first, so that no process is left alone at the end."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
     rank = {"browser": 0, "mutation": 1}
+    items.sort(key=lambda item: "07_learning" not in item.nodeid)  # its sliders take longest
     items.sort(key=lambda item: min([rank.get(mark.name, 2) for mark in item.iter_markers()], default=2))
 
 

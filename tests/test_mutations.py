@@ -263,7 +263,7 @@ class Outcome(NamedTuple):
 
 def run(mutation: Mutation, folder) -> Outcome:
     """Run the notebooks against a copy of the course with one mistake in it, up to the first failure."""
-    ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
+    ignored = shutil.ignore_patterns(".ipynb_checkpoints")  # what is compiled already is not compiled again
     for source in (ROOT / "helpers", ROOT / "data", FOLDER):
         shutil.copytree(source, folder / source.name, ignore=ignored)
     core = folder / "helpers" / "attention.py"
