@@ -108,6 +108,7 @@ class Server(NamedTuple):
     url: str
     token: str
     process: subprocess.Popen
+    opens: str = "doc/tree"  # what stands before a notebook's path in its address
 
 
 def what_is_missing() -> str | None:
@@ -134,8 +135,8 @@ def browser_found() -> str | None:
 
 
 @contextmanager
-def jupyterlab(root: Path = ROOT):
-    """A JupyterLab server on a free port, with a token, for the notebooks below root."""
+def jupyterlab(root: Path = ROOT, program: str = "jupyterlab"):
+    """A JupyterLab or ("notebook") Notebook 7 server on a free port, with a token, for the notebooks below root."""
     port, token = _free_port(), secrets.token_hex(16)
     options = [
         "--ServerApp.ip=127.0.0.1",
@@ -145,14 +146,15 @@ def jupyterlab(root: Path = ROOT):
         "--ServerApp.open_browser=False",
         "--ServerApp.log_level=WARN",
         "--LabApp.expose_app_in_browser=True",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
         "--FileCheckpoints.checkpoint_dir={room}/checkpoints",  # else opening a notebook leaves one beside it
         "--ServerApp.shutdown_no_activity_timeout=900",
         "--MappingKernelManager.cull_idle_timeout=600",  # if the tests are killed
     ]
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.append("--ServerApp.allow_root=True")
-    with _serving("jupyterlab", options, root, port, token, f"/api/status?token={token}") as server:
-        yield server
+    with _serving(program, options, root, port, token, f"/api/status?token={token}") as server:
+        yield server._replace(opens="notebooks") if program == "notebook" else server
 
 
 @contextmanager
@@ -334,7 +336,7 @@ class Notebook(WidgetPage):
     def __enter__(self):
         try:
             self.page.goto(
-                f"{self.server.url}/doc/tree/{self.path}?token={self.server.token}&reset",
+                f"{self.server.url}/{self.server.opens}/{self.path}?token={self.server.token}&reset",
                 wait_until="domcontentloaded",
             )
             self.wait_until_idle(90)
