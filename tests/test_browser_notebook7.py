@@ -16,5 +16,6 @@ def test_the_head_explorer_answers_in_notebook_7(browser, lab_folder, notebook_o
         for key, sizes in {"Home": "1 head × 512", "End": "16 heads × 32"}.items():
             notebook.slider("heads").press(key)
             wait_for_description(canvas, begins_with(sizes))
-        own = [said for said in notebook.console_errors if "'schema'" not in said]  # Notebook 7's, on any page
+        # On any page of Notebook 7 one of its own parts stumbles over a missing schema.
+        own = [said for said in notebook.console_errors if "'schema'" not in said]
         assert notebook.error_outputs() + own + notebook.dialogs == []

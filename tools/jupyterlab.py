@@ -136,7 +136,7 @@ def browser_found() -> str | None:
 
 @contextmanager
 def jupyterlab(root: Path = ROOT, program: str = "jupyterlab"):
-    """A JupyterLab or ("notebook") Notebook 7 server on a free port, with a token, for the notebooks below root."""
+    """A server of JupyterLab, or of Notebook 7 ("notebook"), on a free port, for the notebooks below root."""
     port, token = _free_port(), secrets.token_hex(16)
     options = [
         "--ServerApp.ip=127.0.0.1",
