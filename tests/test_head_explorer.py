@@ -467,6 +467,8 @@ def test_few_controls_are_the_sentence_and_the_two_sliders():
     explorer = HeadExplorer(WORDS, controls="few")
     shown = [c for c in controls(explorer) if c.layout.display != "none"]
     assert shown == [explorer.heads, explorer.head_size, explorer.sentence]
+    said = explorer.picture().text  # what a page without a kernel shows
+    assert "rows sum to 1.000" in said and "parameters" not in said and "Ablate" not in said
     explorer.heads.value = 4
     assert explorer.weights.shape == (4, 7, 7)
 

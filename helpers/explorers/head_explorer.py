@@ -119,7 +119,7 @@ class HeadExplorer(HeadMoves):
         self._show()
 
     def picture(self) -> figures.Picture:
-        return views.picture(self.result, self.cell, self.colours.value, self.off)
+        return views.picture(self.result, self.cell, self.colours.value, self.off, self.few)
 
     def save(self, path) -> Path:
         """Write the maps as they are now, with their title, limits and row sums, to a .png or .svg file.

@@ -136,24 +136,27 @@ def change(result: Result, off) -> str:
     return f"Without {heads} the output moves by {moved.mean():.0%} of its length on average ({each}{more})."
 
 
-def picture(result: Result, cell, colours, off) -> figures.Picture:
-    """The maps with matplotlib, with their limits and row sums, and the numbers as text."""
+def picture(result: Result, cell, colours, off, few=False) -> figures.Picture:
+    """The maps with matplotlib, with their limits and row sums, and the numbers as text.
+
+    few: without the lines on parameters and on ablating, which few controls don't show either
+    """
     shown = panels(result, colours, off)
     sums = row_sums(result) + ("" if colours == COLOURS[0] else f"; colours {colours} weight")
     head, i, j = cell
     why = f"{result.titles[head]}, {result.rows[i]} → {result.columns[j]}: {result.explain(head, i, j)}"
+    above = [*([] if few else [result.caption]), *result.remarks]
     said = [
-        result.caption,
-        *result.remarks,
+        *above,
         figures.numbers_text(shown, result.rows, result.columns, sums),
         why,
-        *([] if result.layer is None else [change(result, off)]),
+        *([] if few or result.layer is None else [change(result, off)]),
     ]
     return figures.heat_maps(
         shown,
         result.rows,
         result.columns,
-        note="\n".join([result.caption, *result.remarks, sums]),
+        note="\n".join([*above, sums]),
         alt=description(result, shown),
         text="\n".join(said),
     )
