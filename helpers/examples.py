@@ -31,6 +31,7 @@ __all__ = [
     "hand_made",
     "hand_made_rules",
     "right_map",
+    "picture_of_it",
     "APPLE_FEATURES",
     "APPLE_SENTENCES",
     "which_apple",
@@ -263,6 +264,22 @@ _APPLE_VECTORS = {
 }
 
 
+def picture_of_it(name: str = "tired") -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    """The picture that opens notebook 06: eight hand-designed heads, and the word *it* as the query.
+
+    name:    a named sentence that has the word *it*
+    returns: the words, the attention weights of *it* (n, 8), and what the picture shows (n, 8): the weights
+             as the function resize of Tensor2Tensor's notebook changes them before it draws
+
+    >>> words, weights, drawn = picture_of_it()
+    >>> f"{weights[1, 7]:.2f} of the weight, drawn as {drawn[1, 7]:.2f}"
+    '0.08 of the weight, drawn as 0.98'
+    """
+    words = sentence(name)
+    weights = hand_made(8)(embed(words))[1][:, words.index("it")].T  # (n, 8)
+    return words, weights, weights / weights.sum(axis=1, keepdims=True)
+
+
 def which_apple(words: Sequence[str] = APPLE_SENTENCES[0]) -> Example:
     """One head that finds out which apple is meant: small numbers, chosen by hand.
 
@@ -439,18 +456,24 @@ def apple_on_trial() -> dict[tuple[str, str, str, str], np.ndarray]:
     return {key: data.read_only(rows) for key, rows in found.items()}
 
 
-def scaling_ablation() -> dict[tuple[int, bool], dict[int, np.ndarray]]:
-    """How far above the floor a model with one head is while it learns, in nat: a stored run for notebook 07.
+def scaling_ablation(
+    measure: str = "above_the_floor", learning_rate: float = 0.01, w_q_start: float = 1
+) -> dict[tuple[int, bool], dict[int, np.ndarray]]:
+    """How a model with one head learns with and without the division: a stored run for notebook 07.
 
-    returns: (d_k, divided by √d_k or not) → step → (n_seeds,)
+    measure:       "above_the_floor" (nats) or "largest_weight" (in the hidden word's row, on average)
+    learning_rate: at the first step
+    w_q_start:     what W_Q was multiplied by before training
+    returns:       (d_k, divided by √d_k or not) → step → (n_seeds,)
 
     >>> sorted(scaling_ablation()[64, False])
-    [50, 100, 200, 300, 400, 600]
+    [0, 50, 100, 200, 300, 400, 600]
     """
     found: dict = {}
     for line in data.rows("scaling_ablation.csv"):
-        curve = found.setdefault((int(line["d_k"]), line["scaled"] == "True"), {})
-        curve.setdefault(int(line["step"]), []).append(float(line["above_the_floor"]))
+        if (float(line["learning_rate"]), float(line["w_q_start"])) == (learning_rate, w_q_start):
+            curve = found.setdefault((int(line["d_k"]), line["scaled"] == "True"), {})
+            curve.setdefault(int(line["step"]), []).append(float(line[measure]))
     return {
         setting: {step: data.read_only(runs) for step, runs in curve.items()}
         for setting, curve in found.items()

@@ -1,9 +1,8 @@
-"""A small language whose every probability is known: the corpus of notebook 07.
+"""A small language in which every probability is known: the corpus of notebook 07.
 
-Its rules are data/grammar.json. A sentence is made by five independent choices, each
-even among what is allowed: a pattern, a sense of a noun, a person, and then every word
-in capitals in the pattern. So all sentences can be listed with their probabilities, and the
-best loss that any reader of the language can reach is computed, not guessed.
+Its rules are in data/grammar.json. A sentence is made by independent choices, and in each of them all options
+are equally likely: a pattern, a sense of a noun, a person, and then each word that the pattern has in
+capitals. So all sentences can be listed with their probabilities, and the lowest possible loss is computed.
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ MASK = "[mask]"
 class MaskedWords:
     """Sentences in which one word each is hidden, and what is known about that word.
 
-    tokens:    (batch, n), the number of each word, with that of [mask] where a word is hidden
-    positions:    (batch,), where the hidden word stands
-    targets:   (batch,), the number of the hidden word
-    roles:     (batch,), the hidden word's role, an index into Grammar.roles
-    senses:    (batch,), the sense of the sentence's noun, an index into Grammar.senses
-    surprisals: (batch,), -log P(hidden word | the other words), in nat: their mean is the floor
-    shares:    (batch,), how much each counts in a mean; they sum to 1
+    tokens:     (batch, n), the number of each word, with that of [mask] where a word is hidden
+    positions:  (batch,), where the hidden word stands
+    targets:    (batch,), the number of the hidden word
+    roles:      (batch,), the hidden word's role, an index into Grammar.roles
+    senses:     (batch,), the sense of the sentence's noun, an index into Grammar.senses
+    surprisals: (batch,), −ln P(hidden word | the other words), in nats: their mean is the entropy floor
+    shares:     (batch,), how much each counts in a mean; they sum to 1
     n_senses, n_roles: how many the grammar has
     """
 
@@ -50,7 +49,7 @@ class MaskedWords:
 
     @property
     def floor(self) -> float:
-        """The loss of a reader who knows the grammar, on exactly these sentences, in nat."""
+        """The loss of a reader who knows the grammar, on exactly these sentences, in nats."""
         return float(self.shares @ self.surprisals)
 
     def table(self, values) -> np.ndarray:
@@ -72,7 +71,7 @@ class MaskedWords:
 
 @dataclass(frozen=True, eq=False)
 class Grammar:
-    """Every sentence of the language with its probability, and the surprise of each of its words.
+    """Every sentence of the language with its probability, and the surprisal of each of its words.
 
     words:         the vocabulary; words[0] is [mask]
     roles:         the names of the roles whose words may be hidden
@@ -81,7 +80,7 @@ class Grammar:
     probabilities: (n_sentences,), they sum to 1
     role_of:       (n_sentences, n), an index into roles, or -1 for a word that is never hidden
     sense_of:      (n_sentences,), an index into senses
-    surprisals:     (n_sentences, n), -log P(this word | the other words of the sentence), in nat
+    surprisals:    (n_sentences, n), −ln P(this word | the other words of the sentence), in nats
 
     >>> grammar = Grammar.read()
     >>> grammar.sentences.shape
@@ -166,7 +165,10 @@ class Grammar:
         return self._hide(sentence, self._position_of[sentence, role], np.full(batch, 1 / batch))
 
     def every_word(self) -> MaskedWords:
-        """Every sentence with every word hidden that may be, with its probability: nothing is random."""
+        """Every sentence with each of its six roles hidden in turn, and its probability: nothing is random.
+
+        "in" and "the" have no role, so they are never hidden.
+        """
         sentence, place = np.nonzero(self.role_of >= 0)
         return self._hide(sentence, place, self.probabilities[sentence] / len(self.roles))
 
@@ -237,7 +239,7 @@ _ROLE = {
 
 
 def _surprisals(sentences, probabilities):
-    """-log P(word | the other words): the sentence's share of all that differ from it in this word only."""
+    """−ln P(word | the other words): the sentence's share among all that differ in this word only."""
     surprisals = np.empty(sentences.shape)
     for place in range(sentences.shape[1]):
         others = np.delete(sentences, place, axis=1)

@@ -1,17 +1,17 @@
-"""How a layer of attention learns its matrices: every gradient by hand, Adam, and the training loop.
+"""How a layer of attention learns its matrices: every gradient written out, Adam, and the training loop.
 
-The model reads a sentence in which one word is hidden and says how likely each word is in its place:
+The model reads a sentence in which one word is hidden and says how likely each word is at that position:
 
-    x = embeddings[tokens] + position_embeddings         word vectors
-    z = x + attention(x)                       each word adds what its heads found
-    scores = z[hidden word] @ output           one score for each word of the vocabulary
+    x = embeddings[tokens] + position_embeddings    word vectors
+    z = x + attention(x)                            each word adds the output of its heads
+    scores = z[hidden word] @ output                one score for each word of the vocabulary
 
-Without the addition of x the hidden word's own vector, and with it the place where the word is missing, would
-reach the scores through the heads only. With it, a model whose heads are all off still knows the place, so
-what the heads are worth can be measured: that is how much worse it reads without them.
+Without the addition of x, the position of the hidden word would reach the scores through the heads only. With
+it, a model whose heads are all ablated still knows that position, so what the heads contribute can be
+measured: by how much the loss rises without them.
 
-Each step has its backward step beside it. d_ means: the derivative of the loss by. Shapes use the symbols of
-helpers/attention.py, and n_words for the size of the vocabulary.
+Each step has its backward step beside it. d_x stands for the gradient of the loss with respect to x. Shapes
+use the symbols of helpers/attention.py, and n_words for the size of the vocabulary.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ __all__ = [
 
 
 def embed(tokens, embeddings, position_embeddings):
-    """Look up each word's vector, and add the vector of its place."""
+    """Look up each word's vector, and add the vector of its position."""
     return embeddings[tokens] + position_embeddings  # (batch, n, d_model)
 
 
 def embed_backward(d_x, tokens, n_words):
-    """A word's vector was used wherever the word stands, a place's vector in every sentence: add all uses."""
+    """A word's vector is used wherever the word stands, a position's in every sentence: add up all uses."""
     words = d_x.reshape(-1, d_x.shape[-1])  # (batch · n, d_model)
     stands = (np.arange(n_words)[:, None] == tokens.reshape(-1)).astype(
         d_x.dtype
@@ -71,7 +71,7 @@ def project(x, w):
 
 
 def project_backward(d_y, x, w):
-    """y = x w: the gradient of x is d_y wᵀ, that of w is xᵀ d_y, summed over all words."""
+    """y = x w: the gradient with respect to x is d_y wᵀ, and to w it's xᵀ d_y, summed over all words."""
     rows, d_rows = x.reshape(-1, x.shape[-1]), d_y.reshape(-1, d_y.shape[-1])
     return d_y @ w.T, rows.T @ d_rows  # (..., d_in), (d_in, d_out)
 
@@ -104,7 +104,7 @@ def attend_backward(d_found, queries, keys, values, weights, scaled=True):
 
 
 def cross_entropy(scores, targets):
-    """-log of the probability that softmax(scores) gives to the target, in nat."""
+    """-log of the probability that softmax(scores) gives to the target, in nats."""
     shifted = scores - scores.max(axis=-1, keepdims=True)  # changes nothing, and exp does not overflow
     logs = shifted - np.log(
         np.exp(shifted).sum(axis=-1, keepdims=True)
@@ -113,7 +113,7 @@ def cross_entropy(scores, targets):
 
 
 def cross_entropy_backward(probabilities, targets):
-    """Of the mean loss: probability minus 1 for the target, probability for every other word."""
+    """Of the mean loss: the probabilities, with 1 subtracted at the target, divided by the batch size."""
     d_scores = probabilities.copy()
     d_scores[np.arange(len(targets)), targets] -= 1
     return d_scores / len(targets)  # (batch, n_words)
@@ -136,7 +136,7 @@ class Parameters:
     w_v:        (d_model, n_heads · d_v)
     w_o:        (n_heads · d_v, d_model)
     output:     (d_model, n_words)
-    scaled:     False for a model that does not divide its scores by √d_k
+    scaled:     False for a model that doesn't divide its scores by √d_k
     """
 
     embeddings: np.ndarray = field(repr=False)
@@ -199,14 +199,13 @@ _ARRAYS = [each.name for each in fields(Parameters) if each.name not in ("n_head
 
 
 def read(parameters: Parameters, tokens, positions, heads=None):
-    """How the model scores every word of the vocabulary for the hidden place.
+    """How the model scores every word of the vocabulary for the hidden position.
 
-    Only the hidden word's row of the weights reaches the scores. The other rows are what the same matrices
-    give for words that the training never asked about.
+    Only the hidden word's row of the weights reaches the scores. Training never used the other rows.
 
     tokens: (batch, n), whole numbers
     positions: (batch,), where each sentence's hidden word stands
-    heads:  (n_heads,), boolean, False turns a head off: it finds zeros; all are on unless given
+    heads:   (n_heads,), boolean, False ablates a head: its output is set to zero; all are active by default
     returns: scores (batch, n_words), weights (batch, n_heads, n, n)
     """
     tokens, positions = _whole_numbers(parameters, tokens=tokens, positions=positions)
@@ -235,7 +234,7 @@ def _forward(p, tokens, positions, heads=None):
 
 
 def loss_and_gradients(parameters: Parameters, tokens, positions, targets) -> tuple[float, Parameters]:
-    """The mean loss of a batch in nat, and its gradient by every parameter: forward, then the same way back.
+    """The mean loss of a batch in nats, and its gradient with respect to every parameter.
 
     tokens: (batch, n), whole numbers
     positions: (batch,), where each sentence's hidden word stands
@@ -277,9 +276,7 @@ def _only(hidden, d_rows, like):
 
 
 def _whole_numbers(p, **given):
-    """tokens, positions and targets as arrays, after a look at their shapes and ranges: -1 would silently
-    mean the last word.
-    """
+    """tokens, positions and targets as arrays, shapes and ranges checked: −1 would silently be a word."""
     n_words, n = len(p.embeddings), len(p.position_embeddings)
     arrays = {name: np.asarray(array) for name, array in given.items()}
     batch = len(arrays["tokens"]) if arrays["tokens"].ndim else 0
@@ -308,10 +305,10 @@ def _whole_numbers(p, **given):
 
 
 class Adam:
-    """Steps down the gradient, each number at its own pace.
+    """Steps against the gradient, with a step size of its own for each number.
 
-    mean and spread are running averages of a gradient and of its square. Both begin at zero, so they are
-    divided by the share of the average that has come in so far.
+    mean and mean_square are running averages of a gradient and of its square. Both begin at zero, so each is
+    divided by 1 − beta^steps, which corrects for that.
 
     Source: Kingma and Ba 2015, Algorithm 1.
     """
@@ -320,28 +317,29 @@ class Adam:
         self.parameters, self.steps = parameters, 0
         self.beta1, self.beta2, self.eps = beta1, beta2, eps
         self.mean = {name: np.zeros_like(array) for name, array in parameters.arrays().items()}
-        self.spread = {name: np.zeros_like(array) for name, array in parameters.arrays().items()}
+        self.mean_square = {name: np.zeros_like(array) for name, array in parameters.arrays().items()}
 
     def step(self, gradients: Parameters, learning_rate: float) -> None:
         """Change the parameters in place; no number moves much further than learning_rate."""
         self.steps += 1
-        mean_share, spread_share = 1 - self.beta1**self.steps, 1 - self.beta2**self.steps
+        correct, correct_square = 1 - self.beta1**self.steps, 1 - self.beta2**self.steps
         arrays = self.parameters.arrays()
         for name, gradient in gradients.arrays().items():
-            mean, spread = self.mean[name], self.spread[name]
+            mean, mean_square = self.mean[name], self.mean_square[name]
             mean += (1 - self.beta1) * (gradient - mean)
-            spread += (1 - self.beta2) * (gradient * gradient - spread)
-            arrays[name] -= learning_rate * (mean / mean_share) / (np.sqrt(spread / spread_share) + self.eps)
+            mean_square += (1 - self.beta2) * (gradient * gradient - mean_square)
+            size = np.sqrt(mean_square / correct_square) + self.eps
+            arrays[name] -= learning_rate * (mean / correct) / size
 
 
 @dataclass(eq=False)
 class Training:
-    """What a training run has reached, also while it runs or when it was interrupted.
+    """A training run so far: finished, still running or interrupted.
 
     parameters:  the model as it is now
-    steps:       how many steps were asked for
-    losses:      the loss of every step done, on the batch of this step, in nat
-    floors:      the floor of each of these batches
+    steps:       how many steps the run was to have
+    losses:      the loss of every step done, on the batch of this step, in nats
+    floors:      the entropy floor of each of these batches
     checkpoints: a copy of the parameters at each chosen step; step 0 is before learning
     interrupted: True if it ended early
     """
@@ -365,14 +363,13 @@ def train(
     progress: bool = True,
     watch: Callable[[Training], None] | None = None,
 ) -> Training:
-    """Let a copy of the parameters learn. Interrupt the kernel, and what was learned so far is returned.
+    """Train a copy of the parameters. If the kernel is interrupted, what was learned so far is returned.
 
-    The learning_rate falls evenly from learning_rate to 0, so that the last steps no longer jump about. The
-    same parameters
-    and the same rng give the same numbers: to the last bit on one machine, and to printed precision on
-    another, where sums are rounded in another order, as long as the parameters are float64.
+    The learning rate falls evenly from learning_rate to 0, so that the last steps settle. The same parameters
+    and rng give the same numbers: to the last bit on one machine and, with float64 parameters, to printed
+    precision on another, where sums are rounded in another order.
 
-    draw:        draw(rng, batch) gives MaskedWords, as Grammar.draw does
+    draw:        draw(rng, batch) returns MaskedWords, as Grammar.draw does
     checkpoints: steps after which to keep a copy
     progress:    show a bar while it runs, where a notebook shows it; it leaves no output
     watch:       called about fifty times with the training so far, to draw a curve
@@ -474,11 +471,11 @@ def _bar(steps):
 
 
 def losses(parameters: Parameters, words, heads=None, batch: int = 2048) -> np.ndarray:
-    """The loss of each hidden word in nat; words.shares @ losses is their mean.
+    """The loss of each hidden word in nats; words.shares @ losses is their mean.
 
-    words:   MaskedWords; every_word of the grammar gives a mean without any chance in it
-    heads:   (n_heads,), boolean, False turns a head off
-    batch:   how many are read at a time: the weights of all of them would need much memory
+    words:   MaskedWords; with Grammar.every_word nothing about the mean is random
+    heads:   (n_heads,), boolean, False ablates a head
+    batch:   how many are read at a time, since the weights of all of them would need much memory
     returns: (len(words),)
     """
     parts = []
@@ -490,9 +487,9 @@ def losses(parameters: Parameters, words, heads=None, batch: int = 2048) -> np.n
 
 
 def ablate(parameters: Parameters, off: Iterable[int], words) -> np.ndarray:
-    """The loss in nat by sense and role when some heads are turned off: they find zeros.
+    """The loss in nats by sense and role when some heads are ablated: their outputs are set to zero.
 
-    off:     the numbers of the heads to turn off, counted from 0; none of them for the whole model
+    off:     the numbers of the ablated heads, counted from 0; none for the whole model
     words:   MaskedWords
     returns: (n_senses, n_roles)
 

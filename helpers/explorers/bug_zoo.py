@@ -265,9 +265,7 @@ class BugZoo(Explorer):
             for shown in results
             for line in (shown.numbers.replace("\n", "\n  "), *_as_lines(shown.words, shown.merged[0]))
         ]
-        alt = f"The first map of each of {len(results)} bugs, rows are queries. " + " ".join(
-            shown.numbers for shown in results
-        )
+        alt = f"The first map of each of {len(results)} bugs, rows are queries; their sums are in the text."
         return figures.Picture(drawn, alt, "\n".join(lines))
 
     def _unanswered(self):
