@@ -376,7 +376,7 @@ def stored() -> dict[str, StoredMaps]:
 
 
 def maps(sentence: str) -> StoredMaps | Reading:
-    """The attention maps of a sentence: the stored ones if it's one of the four, else the model computes them.
+    """A sentence's attention maps: stored ones if it's one of the four, else the model computes them.
 
     returns: what has tokens, weights (n_layers, n_heads, n, n) and contributions(layer)
     Raises a FileNotFoundError that says how to get the model, where it's needed and missing.

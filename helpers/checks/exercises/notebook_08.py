@@ -75,9 +75,12 @@ def _states():
     return cases
 
 
+def _lengths(steps, values, w_o):
+    return np.linalg.norm(values @ steps["rows"](w_o, len(values)), axis=-1)
+
+
 def _contributions(steps, weights, values, w_o):
-    lengths = np.linalg.norm(values @ steps["rows"](w_o, len(values)), axis=-1)
-    return weights * lengths[:, None, :]
+    return weights * _lengths(steps, values, w_o)[:, None, :]
 
 
 def _pytorch_output(steps, x, state, n_heads, order=(0, 1, 2), **other):
@@ -232,16 +235,13 @@ EXERCISES = (
             ),
             Wrong(
                 "weights left out",
-                lambda w, v, o: (
-                    np.ones_like(w)
-                    * np.linalg.norm(v @ o.reshape(len(v), v.shape[-1], -1), axis=-1)[:, None, :]
-                ),
+                lambda w, v, o: np.ones_like(w) * _lengths(RIGHT, v, o)[:, None, :],
                 "These are the lengths of the values after W_O, the same for every query. Multiply them by"
                 " the weights.",
             ),
             Wrong(
                 "squared",
-                lambda w, v, o: w * ((v @ o.reshape(len(v), v.shape[-1], -1)) ** 2).sum(axis=-1)[:, None, :],
+                lambda w, v, o: w * _lengths(RIGHT, v, o)[:, None, :] ** 2,
                 "The square root is missing: a length is the square root of the sum of squares.",
             ),
             Wrong(
@@ -252,7 +252,7 @@ EXERCISES = (
             ),
             Wrong(
                 "length by query",
-                lambda w, v, o: w * np.linalg.norm(v @ o.reshape(len(v), v.shape[-1], -1), axis=-1)[..., None],
+                lambda w, v, o: w * _lengths(RIGHT, v, o)[..., None],
                 "Your lengths are laid along the queries. A value belongs to a key, so its length goes into a"
                 " column: [:, None, :].",
             ),
@@ -279,8 +279,8 @@ EXERCISES = (
         (
             (
                 "in_proj_weight holds W_Q, W_K and W_V one below the other, each transposed, and"
-                " in_proj_bias their biases. np.split(…, 3) takes them apart; split_heads, scaled_dot_product_"
-                "attention and merge_heads do the rest."
+                " in_proj_bias their biases. np.split(…, 3) takes them apart; split_heads,"
+                " scaled_dot_product_attention and merge_heads do the rest."
             ),
             (
                 "x @ in_proj_weight.T + in_proj_bias gives queries, keys and values side by side: np.split(…,"
