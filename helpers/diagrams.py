@@ -156,6 +156,7 @@ COURSE = (
     ("05", "how many heads?", "n_heads · d_k", "key"),
     ("06", "reading attention maps", "what weights don't say", "weights"),
     ("07", "learning the matrices", "∂ loss / ∂ W", "mask"),
+    ("08", "a real model", "6 layers of 12 heads", "output"),
 )
 BUILD = 5  # so many notebooks build multi-head attention; the others ask what it does
 

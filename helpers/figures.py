@@ -52,6 +52,7 @@ __all__ = [
     "course_map",
     "draw_panel",
     "heat_maps",
+    "layer_maps",
     "lines",
     "multi_head_pipeline",
     "numbers_text",
@@ -275,6 +276,49 @@ def weight_maps(
     keys = queries if keys is None else keys
     alt, note = weights_alt(panels, queries, keys), row_sum_note(panels)
     return heat_maps(panels, queries, keys, row_axis, column_axis, note, alt, per_line=per_line)
+
+
+@own_style()
+def layer_maps(weights, tokens: Sequence[str]) -> Picture:
+    """Every head of every layer at a glance: a row of small attention maps for each layer, without words.
+
+    weights: (n_layers, n_heads, n, n), refused unless every row sums to 1
+    tokens:  n strings, for the text and the description
+    """
+    weights = np.asarray(weights, dtype=float)
+    if weights.ndim != 4 or weights.shape[2:] != (len(tokens), len(tokens)):
+        raise ValueError(
+            f"weights need the shape (n_layers, n_heads, n, n) with one n for each of the {len(tokens)} "
+            f"tokens, and got {weights.shape}"
+        )
+    n_layers, n_heads, n, _ = weights.shape
+    panels = [panel for layer in weights for panel in weight_panels(layer)]
+    step = n + max(1, n // 8)  # from one map to the next, in cells
+    picture = np.zeros((n_layers * step, n_heads * step, 4), np.uint8)  # clear between the maps
+    for (layer, head), panel in zip(np.ndindex(n_layers, n_heads), panels):
+        rows, columns = (slice(at * step, at * step + n) for at in (layer, head))
+        picture[rows, columns, :3], picture[rows, columns, 3] = panel_colours(panel), 255
+    figure = Figure(figsize=(9.2, 8.2 * n_layers / n_heads + 0.7), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(picture, interpolation="nearest")
+    for name, count, set_ticks in (("head", n_heads, axes.set_xticks), ("layer", n_layers, axes.set_yticks)):
+        set_ticks(np.arange(count) * step + (n - 1) / 2, [f"{name} {i}" for i in range(count)], fontsize=8)
+    axes.tick_params(length=0, labeltop=True, labelbottom=False)
+    axes.spines[:].set_visible(False)
+    scale = matplotlib.cm.ScalarMappable(matplotlib.colors.Normalize(0, 1), _PALETTES["weights"])
+    figure.colorbar(scale, ax=axes, shrink=0.7, aspect=30, pad=0.02).set_label("weight")
+    note = f"each small square is a map: rows queries, columns keys, {row_sum_note(panels)}"
+    figure.supxlabel(note, fontsize=9)
+    most = [[short(tokens[at]) for at in layer.mean(axis=1).argmax(axis=-1)] for layer in weights]
+    table = [f"layer {i}: {' '.join(names)}" for i, names in enumerate(most)]
+    text = "\n".join(["the token that gets the most weight, head by head", *table, note])
+    favourite = max(tokens, key=[name for names in most for name in names].count)
+    alt = (
+        f"{n_layers * n_heads} small attention maps of {n} tokens, a row of {n_heads} heads for each of "
+        f"{n_layers} layers. In {sum(names.count(short(favourite)) for names in most)} of them "
+        f"{favourite} gets the most weight."
+    )
+    return Picture(figure, alt, text)
 
 
 def score_maps(

@@ -32,6 +32,7 @@ __all__ = [
     "gelu",
     "StoredMaps",
     "load",
+    "maps",
     "measured",
     "missing",
     "stored",
@@ -372,6 +373,22 @@ def stored() -> dict[str, StoredMaps]:
         )
         for name, each in found.items()
     }
+
+
+def maps(sentence: str) -> StoredMaps | Reading:
+    """A sentence's attention maps: stored ones if it's one of the four, else the model computes them.
+
+    returns: what has tokens, weights (n_layers, n_heads, n, n) and contributions(layer)
+    Raises a FileNotFoundError that says how to get the model, where it's needed and missing.
+
+    >>> maps("Apple has a new phone").weights.shape
+    (6, 12, 7, 7)
+    """
+    words = tuple(sentence.lower().split()) if isinstance(sentence, str) else ()
+    for each in stored().values():
+        if each.tokens[1:-1] == words:
+            return each
+    return load().read(sentence)
 
 
 def measured() -> dict[str, np.ndarray]:

@@ -38,6 +38,7 @@ PAGES = ("#ffffff", "#111111", "#0d1117")  # GitHub and nbconvert, JupyterLab's 
 
 DRAWN = {
     "weight_maps": lambda: figures.weight_maps(np.stack([WEIGHTS, np.eye(5)]), WORDS),
+    "layer_maps": lambda: figures.layer_maps(np.stack([[WEIGHTS, np.eye(5)]] * 3), WORDS),
     "score_maps": lambda: figures.score_maps({"q·k": Q @ K.T}, WORDS),
     "vector_grids": lambda: figures.vector_grids(
         {"q": Q[0, :4], "k": K[0, :4], "q × k": Q[0, :4] * K[0, :4]}
@@ -301,6 +302,22 @@ def test_a_product_that_is_rounded_is_not_called_equal():
     assert float(product) == pytest.approx(turned.query[0] * turned.key[0], abs=0.006)
     assert [panel.digits for panel in turned.panels()] == [1, 1, 1]
     assert [panel.digits for panel in Pair(np.arange(4.0), np.arange(4.0)).panels()] == [0, 0, 0]
+
+
+def test_every_head_of_every_layer_has_its_own_small_map():
+    weights = np.random.default_rng(0).dirichlet(np.ones(5), (3, 2, 5))  # 3 layers, 2 heads, 5 tokens
+    picture = figures.layer_maps(weights, WORDS)
+    image = np.asarray(picture.figure.axes[0].images[0].get_array())
+    drawn = image[image[..., 3] > 0][:, :3].reshape(3, 5, 2, 5, 3)  # layer, row, head, column
+    colours = figures.palette_table("weights")
+    np.testing.assert_array_equal(
+        drawn.transpose(0, 2, 1, 3, 4), colours[np.floor(weights * 255 + 0.5).astype(int)]
+    )
+    assert "layer 2: " in picture.text and picture.alt.startswith("6 small attention maps of 5 tokens")
+    with pytest.raises(ValueError, match="one n for each of the 4 tokens, and got"):
+        figures.layer_maps(weights, WORDS[:4])
+    with pytest.raises(ValueError, match="these are not weights"):
+        figures.layer_maps(2 * weights, WORDS)
 
 
 def test_the_two_colour_bars_of_a_product_name_their_grids_in_order():

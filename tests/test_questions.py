@@ -121,7 +121,7 @@ def test_a_right_answer_in_the_words_of_an_older_version_is_still_right():
 
 
 def test_each_option_of_a_recall_question_has_its_own_reason_and_one_is_right():
-    for notebook in ("02", "03", "04", "05", "06", "07"):
+    for notebook in ("02", "03", "04", "05", "06", "07", "08"):
         for question in examples.recall(notebook):
             assert sum(option.get("right", False) for option in question["options"]) == 1
             reasons = [option["reason"] for option in question["options"]]

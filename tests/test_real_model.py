@@ -164,6 +164,25 @@ class TestStored:
             assert np.unravel_index(previous.argmax(), previous.shape) == (0, 2) and previous[0, 2] > 0.95
             assert np.unravel_index(following.argmax(), following.shape) == (1, 8)
 
+    def test_the_maps_of_a_stored_sentence_need_no_model(self, monkeypatch):
+        monkeypatch.setattr(real_model, "load", None)
+        for name, each in real_model.stored().items():
+            found = real_model.maps(f" {real_maps.MAPS[name].upper()} ")
+            assert found.tokens == each.tokens
+            np.testing.assert_array_equal(found.weights, each.weights)
+
+    def test_another_sentence_says_how_to_get_the_model(self, monkeypatch):
+        monkeypatch.setattr(real_model, "missing", lambda path=None: "No model here: run `make model`.")
+        with pytest.raises(FileNotFoundError, match="run `make model`"):
+            real_model.maps("She bit into the pear")
+
+    @needs_model
+    def test_another_sentence_is_read_by_the_model(self):
+        found = real_model.maps("She bit into the pear")
+        assert found.tokens[-2] == "pear" and found.weights.shape == (6, 12, 7, 7)
+        with pytest.raises(TypeError, match="a sentence must be a string"):
+            real_model.maps(["apple", "pear", 7])
+
     def test_what_was_measured(self):
         measured = real_model.measured()
         cosines = measured["apples.cosines"]

@@ -15,6 +15,7 @@ import pytest
 from helpers.attention import softmax
 from helpers.checks.exercises import EXERCISES
 from helpers.checks.judge import judge
+from helpers.checks.messages import shapes
 from helpers.checks.run import Failure, Result, call
 
 
@@ -180,3 +181,13 @@ def test_an_answer_cannot_change_what_it_is_called_with(body):
         np.array_equal(a.arguments["scores"], b.arguments["scores"])
         for a, b in zip(cases, EXERCISES["scale"].cases())
     )
+
+
+def test_a_dict_of_arrays_is_copied_compared_and_described():
+    state = {"weight": np.ones((2, 3)), "bias": np.zeros(2)}
+    assert call(lambda state: state["bias"], {"state": state}).changed == ""
+    for change in ("state['bias'] += 1", "state.clear()", "state['weight'] = 0"):
+        answer = written(f"def answer(state):\n    {change}\n    return 1")
+        assert call(answer, {"state": state}).changed == "state"
+    assert state["bias"].tolist() == [0, 0] and len(state) == 2
+    assert shapes({"state": state, "n": 2}) == "state {weight (2, 3), bias (2,)}, n = 2"

@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.attention import softmax
+from helpers.attention import merge_heads, scaled_dot_product_attention, softmax, split_heads
 from helpers.checks.exercises import EXERCISES
 from helpers.checks.judge import judge
+from helpers.from_pytorch import multi_head_attention
 
 CASES = Path(__file__).with_name("cases")
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the answers themselves, such as np.matrix
@@ -31,6 +32,7 @@ WRONG = json.loads((CASES / "unseen_wrong_answers.json").read_text(encoding="utf
 RIGHT = json.loads((CASES / "right_styles.json").read_text(encoding="utf-8"))
 TRIED = json.loads((CASES / "tried_answers.json").read_text(encoding="utf-8"))
 NUMBERS = count()
+COURSE = (softmax, split_heads, merge_heads, scaled_dot_product_attention, multi_head_attention)
 
 
 def function(entry):
@@ -39,7 +41,7 @@ def function(entry):
     text = f"def my_{entry['exercise']}({arguments}):\n{textwrap.indent(entry['code'], '    ')}\n"
     name = f"<unseen answer {next(NUMBERS)}>"
     linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
-    names = {"np": np, "softmax": softmax}
+    names = {"np": np} | {each.__name__: each for each in COURSE}
     exec(compile(text, name, "exec"), names)
     return names[f"my_{entry['exercise']}"]
 
@@ -105,6 +107,14 @@ def inputs(exercise, seed):
         return [wide * table(m), seed % m]
     if exercise == "softmax_gradient":
         return [softmax(table(n, m)), table(n, m)]
+    if exercise == "offset_score":
+        return [softmax(table(2, h, m, m)), [-1, 1, 2, -2][seed % 4]]
+    if exercise == "contributions":
+        return [softmax(table(h, n, m)), table(h, m, d_v), table(h * d_v, d_model)]
+    if exercise == "pytorch_output":
+        d = 6 * h
+        state = {"in_proj_weight": table(3 * d, d) / 2, "in_proj_bias": table(3 * d)}
+        return [table(n, d), state | {"out_proj.weight": table(d, d), "out_proj.bias": table(d)}, h]
     return [table(n, m), table(n, d_k), table(m, d_k)]  # query_gradient
 
 

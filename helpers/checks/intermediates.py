@@ -11,11 +11,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from helpers.attention import softmax, split_heads
+from helpers.attention import merge_heads, softmax, split_heads
 
 __all__ = [
     "Steps",
     "attention",
+    "contributions",
     "cross_attention",
     "head",
     "loss_gradient",
@@ -23,7 +24,9 @@ __all__ = [
     "multi_head",
     "null_attention",
     "of_softmax",
+    "offset_score",
     "projections",
+    "pytorch_output",
     "query_gradient",
     "scale",
     "shares",
@@ -186,3 +189,38 @@ def query_gradient(d_scores, queries, keys) -> Steps:
         "d_scores @ keys": d_scores @ keys,
         "the gradient": d_scores @ keys / math.sqrt(d_k),
     }
+
+
+def offset_score(weights, offset) -> Steps:
+    diagonal = np.diagonal(weights, offset, -2, -1)
+    return {"the weights at that offset": diagonal, "the scores": diagonal.mean(axis=-1)}
+
+
+def contributions(weights, values, w_o) -> Steps:
+    rows = w_o.reshape(len(values), -1, w_o.shape[-1])
+    through = values @ rows
+    lengths = np.linalg.norm(through, axis=-1)
+    return {
+        "d_v": values.shape[-1],
+        "each head's rows of W_O": rows,
+        "the values after W_O": through,
+        "the lengths of the values after W_O": lengths,
+        "these lengths, as a row for each head": lengths[:, None, :],
+        "the contributions": weights * lengths[:, None, :],
+    }
+
+
+def pytorch_output(x, state, n_heads) -> Steps:
+    projected = x @ state["in_proj_weight"].T + state["in_proj_bias"]
+    parts = np.split(projected, 3, axis=-1)
+    split = [split_heads(part, n_heads) for part in parts]
+    found: Steps = {"queries, keys and values side by side": projected}
+    found |= {f"the {name} of all heads": part for name, part in zip(_ROLES, parts)}
+    found |= {f"the {name}, split into heads": part for name, part in zip(_ROLES, split)}
+    inside = attention(*split)
+    merged = merge_heads(np.asarray(inside.pop("the output")))
+    for name in _ROLES:
+        inside.pop(f"the {name}")
+    product = merged @ state["out_proj.weight"].T
+    found |= inside | {"the merged heads": merged, "the merged heads times out_proj.weight.T": product}
+    return found | {"the output": product + state["out_proj.bias"]}

@@ -40,9 +40,14 @@ def shape_of(value: object) -> str:
 
 
 def shapes(arguments: Mapping[str, object]) -> str:
-    return ", ".join(
-        f"{name} {x.shape}" if isinstance(x, np.ndarray) else f"{name} = {x}" for name, x in arguments.items()
-    )
+    """The arguments of a call in words: "x (3, 4), n_heads = 2"; a dict's arrays stand in braces."""
+
+    def one(name, x):
+        if isinstance(x, dict):
+            return f"{name} {{{shapes(x)}}}"
+        return f"{name} {x.shape}" if isinstance(x, np.ndarray) else f"{name} = {x}"
+
+    return ", ".join(one(name, x) for name, x in arguments.items())
 
 
 def raised(kind: str, message: str, place: Place, arguments: Mapping[str, object]) -> str:

@@ -221,6 +221,8 @@ def kind_of(value: object) -> str:
 
 
 def _unchanged(given, now) -> bool:
+    if isinstance(given, dict):
+        return given.keys() == now.keys() and all(_unchanged(given[name], now[name]) for name in given)
     if not isinstance(given, np.ndarray):
         return bool(given == now)
     return np.array_equal(given, now, equal_nan=given.dtype.kind == "f")
