@@ -224,8 +224,8 @@ def test_painting_a_mask_moves_the_weights(opened, path, hand):
     painter = ".jp-OutputArea-output:has(option:text-is('causal'))"
     notebook.show(f"{painter} select").select_option("none")
     canvas, readout = notebook.show(f"{painter} canvas"), notebook.show(f"{painter} .tm-readout")
-    wait_for_description(canvas, lambda said: "36 of 36" in said)
-    words = json.loads(notebook.ask("import json; print(json.dumps(list(six)))"))
+    wait_for_description(canvas, lambda said: "25 of 25" in said)
+    words = json.loads(notebook.ask("import json; print(json.dumps(list(phone.words)))"))
     if hand == "mouse":
         box = canvas.bounding_box()
         notebook.page.mouse.move(box["x"] + 150, box["y"] + 230)
@@ -241,12 +241,12 @@ def test_painting_a_mask_moves_the_weights(opened, path, hand):
         notebook.page.mouse.click(box["x"] + 150, box["y"] + 230)
     else:
         notebook.page.keyboard.press("Enter")
-    wait_for_description(canvas, lambda said: "35 of 36" in said)
+    wait_for_description(canvas, lambda said: "24 of 25" in said)
     weights = np.array(
         json.loads(
             notebook.ask(
-                f"mask = np.ones((6, 6), dtype=bool); mask[{row}, {column}] = False;"
-                " print(scaled_dot_product_attention(q6, k6, v6, mask=mask)[1].tolist())"
+                f"mask = np.ones((5, 5), dtype=bool); mask[{row}, {column}] = False;"
+                " print(scaled_dot_product_attention(q, k, v, mask=mask)[1].tolist())"
             )
         )
     )
