@@ -177,17 +177,17 @@ def test_the_follower_adds_up_to_the_output():
 
 
 def test_the_race_measures_when_asked():
-    def scalar_loops(x):
+    def head_loop(x):
         return sum(v * v for v in x.ravel().tolist() * 200)
 
     def einsum(x):
         return x + 0
 
-    race = Race([scalar_loops, einsum], Q)
-    assert race.result.where == "a stored run" and "scalar_loops" in race.picture().text
+    race = Race([head_loop, einsum], Q)
+    assert race.result.where == "a stored run" and "head_loop" in race.picture().text
     race.button.click()
     assert race.result.where == "this machine" and not race.button.disabled
-    assert race.result.ratios()["scalar_loops"] > race.result.ratios()["einsum"] == 1
+    assert race.result.ratios()["head_loop"] > race.result.ratios()["einsum"] == 1
 
 
 # -- the map ---------------------------------------------------------------------------------------------

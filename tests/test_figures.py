@@ -331,6 +331,7 @@ def test_the_two_colour_bars_of_a_product_name_their_grids_in_order():
     "make, said",
     [
         (lambda: ShapeTheatre(n_heads=3), "n_heads can be 1, 2, 4 or 8, and got 3: the nearest is"),
+        (lambda: ShapeTheatre(way="wrong"), "way can be 'right: transpose at the split and at the merge'"),
         (lambda: MaskPainter(Q, K, V, WORDS, preset="Causal"), "did you mean 'causal'"),
         (lambda: MaskPainter(Q, K, V, "the cat saw"), r"write 'the cat saw'.split\(\)"),
         (lambda: MaskPainter(Q, K, V, WORDS[:2]), "words must hold 5 words, and holds 2"),

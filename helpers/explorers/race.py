@@ -47,10 +47,8 @@ class Result:
 
     def chart(self) -> Bars:
         ratios, texts = self.ratios(), list(self.written().values())
-        title, label = f"measured: {self.where}", "time relative to the fastest (logarithmic)"
-        return Bars(
-            list(ratios), list(ratios.values()), label, texts, title=title, across=True, low=0.7, log=10
-        )
+        title, label = f"measured: {self.where}", "time relative to the fastest"
+        return Bars(list(ratios), list(ratios.values()), label, texts, title=title, across=True)
 
 
 class Race(Explorer):

@@ -85,15 +85,16 @@ class Result:
 class ShapeTheatre(Explorer):
     """Follow single numbers through split_heads and merge_heads, or through the reshape that goes wrong.
 
-    words: two to four; d_model: a number that every head count up to 8 divides
+    words: two to four; d_model: a number that every head count up to 8 divides; way: one of WAYS, at first
     """
 
-    def __init__(self, words=("Thinking", "Machines"), d_model=16, n_heads=4, **layout):
+    def __init__(self, words=("Thinking", "Machines"), d_model=16, n_heads=4, way=WAYS[0], **layout):
         self.words, self.d_model = tuple(word_list("words", words)), d_model
         counts = [h for h in (1, 2, 4, 8) if d_model % h == 0]
         self.heads = slider("heads", counts, choose("n_heads", n_heads, counts))
         wide = widgets.Layout(width="420px")
-        self.way = widgets.Dropdown(options=WAYS, value=WAYS[0], description="way", layout=wide)
+        way = choose("way", way, WAYS)
+        self.way = widgets.Dropdown(options=WAYS, value=way, description="way", layout=wide)
         self.scene = slider("step", SCENES, SCENES[1])
         self.stage, self.summary = HeadMap(cell_size=40, reads="{row}, column {column}"), widgets.HTML()
         for control in (self.heads, self.way, self.scene):
