@@ -8,7 +8,7 @@ __all__ = ["extra_html"]
 
 
 def extra_html(notebook: Path, static: Path) -> str:
-    """What a notebook's page shows below its button, as one block of HTML without empty lines; "" for nothing.
+    """What a notebook's page shows below its button: a block of HTML without empty lines, or "".
 
     static: the folder of files that all pages share; what is written there is found at ../_static/
     """

@@ -98,6 +98,7 @@ def make_folder(out: Path) -> str:
                     content, from_registry, file = wheel.read_bytes(), from_registry + 1, wheel.name
                     entry.update(file_name=file, sha256=sha256(content))
                 (new / file).write_bytes(content)
+        lock["sizes"] = {file.name: file.stat().st_size for file in new.iterdir()}
         (new / LOCK.name).write_text(json.dumps(lock), encoding="utf-8")
         shutil.rmtree(out, ignore_errors=True)
         shutil.copytree(new, out)

@@ -27,7 +27,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from tools import pyodide
-from tools.notebooks import FOLDER, ROOT, joined, notebook_files, read, source
+from tools.notebooks import FOLDER, KERNEL_CHECK_ID, ROOT, joined, notebook_files, read, source
 
 SOURCES = ROOT / "site"
 OFFICIAL = "https://cdn.jsdelivr.net/pyodide/v314.0.3/full/"
@@ -73,13 +73,13 @@ def what_it_teaches() -> dict[str, str]:
 
 
 def run_box(path: Path) -> str:
-    """What stands below a notebook's title: the button that opens it to run, what that costs, and the way back."""
+    """What stands below a notebook's title: the button that opens it to run, and what that costs."""
     up = "../" * len(path.relative_to(ROOT).parent.parts)
     target = f"{up}lite/lab/index.html?path={path.relative_to(ROOT).as_posix()}"
     return (
         f'<div class="run-box"><a class="run-button" href="{html.escape(target)}">Run this notebook</a>'
-        f"<p>It runs in your browser, with nothing to install: Python arrives first, {MEGABYTES} MB and about "
-        "20 seconds on the first visit, half of that later. What you change stays in this browser.</p></div>"
+        f"<p>It runs in your browser, with nothing to install. Python arrives first: {MEGABYTES} MB, about "
+        "20 seconds on a fast line, and less on later visits. What you change is saved in this browser.</p></div>"
     )
 
 
@@ -88,6 +88,10 @@ def prepared(path: Path, static: Path) -> dict:
     from tools.live_pages import extra_html
 
     notebook = read(path)
+    notebook["cells"] = [cell for cell in notebook["cells"] if cell.get("id") != KERNEL_CHECK_ID]
+    for cell in notebook["cells"]:
+        if cell["metadata"].get("jupyter", {}).get("source_hidden"):
+            cell["metadata"]["tags"] = [*cell["metadata"].get("tags", []), "hide-input"]
     box = {"cell_type": "markdown", "id": "run-box", "metadata": {}}
     extra = extra_html(path, static)
     after_title = next(n for n, cell in enumerate(notebook["cells"], 1) if cell["cell_type"] == "markdown")
@@ -108,20 +112,20 @@ def alts(path: Path) -> list[str]:
 
 
 def index() -> str:
-    """The first page: the text of site/index.md, with the list of the notebooks put in."""
+    """The first page: the text of site/index.md, with the list of the notebooks put in twice."""
     teaches = what_it_teaches()
-    lines = []
-    for path in course():
-        name = path.relative_to(ROOT).as_posix()
-        lines.append(f"[{path.stem[:2]} {title(path)}]({name})\n: {teaches[name]}\n")
+    names = {path.relative_to(ROOT).as_posix(): f"{path.stem[:2]} {title(path)}" for path in course()}
+    listed = "\n".join(f"[{titled}]({name})\n: {teaches[name]}\n" for name, titled in names.items())
+    contents = "\n".join(f"{titled} <{name.removesuffix('.ipynb')}>" for name, titled in names.items())
     text = (SOURCES / "index.md").read_text(encoding="utf-8")
-    return text.replace("<!-- notebooks -->", "\n".join(lines))
+    return text.replace("<!-- notebooks -->", listed).replace("<!-- contents -->", contents)
 
 
 def write_pages(room: Path, out: Path) -> None:
     """Make the pages to read with Sphinx."""
     pages = room / "pages"
     shutil.copytree(SOURCES / "pages", pages)
+    shutil.copy(SOURCES / "alive" / "icon.svg", pages)
     static = pages / "_static"
     for path in notebook_files():
         copy = pages / path.relative_to(ROOT)
@@ -142,15 +146,18 @@ def write_pages(room: Path, out: Path) -> None:
         pages,
         out,
     )
-    for file in (".buildinfo", "objects.inv"):
-        (out / file).unlink(missing_ok=True)
+    for name in ("service-worker.js", "icon.svg"):
+        shutil.copy(SOURCES / "alive" / name, out)
+    shutil.rmtree(out / "_sources", ignore_errors=True)
+    for name in (".buildinfo", "objects.inv"):
+        (out / name).unlink(missing_ok=True)
 
 
 # The notebooks that run
 
 
 def browser_packages() -> list[str]:
-    """What the course needs in the browser besides itself and the packages of Pyodide's lock, as pinned names."""
+    """The names of what the course needs in the browser, besides itself and the packages of Pyodide's lock."""
     place = {"sys_platform": "emscripten", "platform_system": "Emscripten", "extra": ""}
     has = set(json.loads(pyodide.LOCK.read_text(encoding="utf-8"))["packages"])
     found, todo = [], ["thinking-machines"]
@@ -217,14 +224,16 @@ def write_lock(where: str, own: list[Path], static: Path) -> list[str]:
             )
         lock = json.loads((folder / pyodide.LOCK.name).read_text(encoding="utf-8"))
         (static / "pyodide").mkdir()
+    sizes = lock["sizes"]
     lock = pyodide.needed(lock)
-    for package in lock["packages"].values():
-        if "://" not in where:
-            shutil.copy(folder / package["file_name"], static / "pyodide")
-        package["file_name"] = base + package["file_name"]
+    parts = [*pyodide.CORE, *(package["file_name"] for package in lock["packages"].values())]
     if "://" not in where:
-        for name in pyodide.CORE:
+        for name in parts:
             shutil.copy(folder / name, static / "pyodide")
+    files = [(base + name, sizes[name]) for name in parts] + [(w.name, w.stat().st_size) for w in own]
+    (static / "files.json").write_text(json.dumps(files), encoding="utf-8")
+    for package in lock["packages"].values():
+        package["file_name"] = base + package["file_name"]
     for wheel in own:
         shutil.copy(wheel, static)
         new = entry(wheel)
@@ -237,8 +246,8 @@ def write_lock(where: str, own: list[Path], static: Path) -> list[str]:
 
 def write_lite(room: Path, out: Path, where: str) -> None:
     """Make the notebooks that run in the browser with JupyterLite."""
-    lite = room / "lite"
-    shutil.copytree(SOURCES / "lite", lite)
+    lite, alive = room / "lite", SOURCES / "alive"
+    shutil.copytree(SOURCES / "jupyterlite", lite)
     for path in notebook_files():
         copy = lite / "contents" / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -264,6 +273,14 @@ def write_lite(room: Path, out: Path, where: str) -> None:
         cwd=lite,
     )
     shutil.move(room / "python", out / "python")
+    (out / "course").mkdir()
+    for name in ("bar.js", "bar.css", "icon.svg"):
+        shutil.copy(alive / name, out / "course")
+    page = out / "lab" / "index.html"
+    bar = '<link rel="stylesheet" href="../course/bar.css"><script defer src="../course/bar.js"></script>'
+    page.write_text(page.read_text(encoding="utf-8").replace("</head>", f"{bar}</head>"), encoding="utf-8")
+    (out / "service-worker.js").rename(out / "jupyterlite-service-worker.js")
+    shutil.copy(alive / "lite-service-worker.js", out / "service-worker.js")
 
 
 def build(out: Path, where: str) -> str:
@@ -277,7 +294,8 @@ def build(out: Path, where: str) -> str:
     shutil.rmtree(room)
     files = [file for file in out.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files) / 1e6
-    return f"{os.path.relpath(out)}: {len(files)} files, {size:.0f} MB. To look at it: python -m http.server -d {os.path.relpath(out)}"
+    shown = os.path.relpath(out)
+    return f"{shown}: {len(files)} files, {size:.0f} MB. To look at it: python -m http.server -d {shown}"
 
 
 def main(arguments=None) -> int:

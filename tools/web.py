@@ -8,7 +8,7 @@ with serving(folder) as host:
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,7 +23,7 @@ class Request(NamedTuple):
 
 
 class Host:
-    """Serves a folder at url, which ends in "/"; stop() and start() switch it off and on at the same address."""
+    """Serves a folder at url, which ends in "/". stop() and start() switch it off and on at that address."""
 
     def __init__(self, folder: Path, below: str, anyone: bool):
         self.folder, self.below, self.anyone, self.requests = folder, below, anyone, []
@@ -91,10 +91,8 @@ class _Handler(SimpleHTTPRequestHandler):
         super().end_headers()
 
     def do_GET(self):
-        try:
+        with suppress(BrokenPipeError, ConnectionResetError):  # the browser has changed its mind
             super().do_GET()
-        except (BrokenPipeError, ConnectionResetError):
-            pass  # the browser has changed its mind
         self.host.requests.append(Request(self.path, self.status, self.length))
 
     def log_message(self, *_):

@@ -17,6 +17,7 @@ nb_render_markdown_format = "myst"
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 html_theme = "furo"
 html_static_path = ["_static"]
+html_favicon = "icon.svg"
 html_css_files = ["course.css"]
 html_js_files = [("course.js", {"defer": "defer"})]
 html_show_sourcelink = html_copy_source = False
