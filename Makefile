@@ -46,7 +46,7 @@ test: .venv/ready
 	@$(PYTEST) $(ARGS)
 
 test-fast: .venv/ready
-	@$(PYTEST) -m "not browser and not mutation" $(ARGS)
+	@$(PYTEST) -m "not browser and not mutation and not site" $(ARGS)
 
 # On the lowest versions that pyproject.toml allows, with Python 3.10: runs the notebooks and compares their texts.
 test-lowest: .venv-lowest/ready
@@ -76,9 +76,11 @@ site: .venv-site/ready
 pyodide: .venv-site/ready
 	@.venv-site/bin/python -m tools.pyodide build/pyodide
 
-# The site of the tests has its own folder, and Pyodide from a folder: the tests ask no network for anything.
+# The site of the tests has a folder of its own. They ask no network for anything, so Pyodide has to lie in a
+# folder: in build/pyodide unless PYODIDE names another one. Without it, what runs in the browser isn't tested.
 test-site: .venv-site/ready
-	@.venv-site/bin/python -m pytest -o addopts=--strict-markers -m site -n 2 --dist loadgroup tests $(ARGS)
+	@.venv-site/bin/python -m tools.site --out build/site-test --pyodide "$(or $(PYODIDE),$(wildcard build/pyodide))"
+	@.venv-site/bin/python -m pytest -o addopts=--strict-markers -m site -n 2 tests/test_site*.py $(ARGS)
 
 bench: .venv-bench/ready
 	@.venv-bench/bin/python benchmarks/attention_speed.py $(ARGS)

@@ -21,6 +21,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -284,14 +285,13 @@ def write_lite(room: Path, out: Path, where: str) -> None:
 
 
 def build(out: Path, where: str) -> str:
-    """Build the site into a folder, which is replaced. Returns a line that says what was made."""
-    room = ROOT / "build" / "site-parts"
-    for folder in (room, out):
-        shutil.rmtree(folder, ignore_errors=True)
-    room.mkdir(parents=True)
-    write_pages(room, out)
-    write_lite(room, out / "lite", where)
-    shutil.rmtree(room)
+    """Build the site and put it in the place of a folder. Returns a line that says what was made."""
+    with tempfile.TemporaryDirectory(prefix="thinking-machines-site-") as folder:
+        room = Path(folder)
+        write_pages(room, room / "site")
+        write_lite(room, room / "site" / "lite", where)
+        shutil.rmtree(out, ignore_errors=True)
+        shutil.move(room / "site", out)
     files = [file for file in out.rglob("*") if file.is_file()]
     size = sum(file.stat().st_size for file in files) / 1e6
     shown = os.path.relpath(out)
@@ -305,7 +305,7 @@ def main(arguments=None) -> int:
     parser.add_argument("--pyodide", default=OFFICIAL, help="a folder with Pyodide, or its address")
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "site")
     options = parser.parse_args(arguments)
-    print(build(options.out, options.pyodide or OFFICIAL))
+    print(build(options.out.resolve(), options.pyodide or OFFICIAL))
     return 0
 
 

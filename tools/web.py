@@ -7,6 +7,7 @@ with serving(folder) as host:
 
 from __future__ import annotations
 
+import socket
 import threading
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -27,6 +28,7 @@ class Host:
 
     def __init__(self, folder: Path, below: str, anyone: bool):
         self.folder, self.below, self.anyone, self.requests = folder, below, anyone, []
+        self.connections: set[socket.socket] = set()
         self.port, self._server = 0, None
         self.start()
         self.url = f"http://127.0.0.1:{self.port}{below}"
@@ -43,6 +45,9 @@ class Host:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+            for connection in list(self.connections):  # a browser keeps some open
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
@@ -71,6 +76,14 @@ class _Handler(SimpleHTTPRequestHandler):
     def __init__(self, *arguments, host: Host, **options):
         self.host, self.status, self.length = host, 0, 0
         super().__init__(*arguments, **options)
+
+    def setup(self):
+        super().setup()
+        self.host.connections.add(self.connection)
+
+    def finish(self):
+        self.host.connections.discard(self.connection)
+        super().finish()
 
     def translate_path(self, path):
         inside = unquote(path).startswith(self.host.below)

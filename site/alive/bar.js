@@ -64,6 +64,7 @@ async function keep(parts) {
   const here = [location.href.split('#')[0], new URL('pyodide-lock.json', python).href, ...parts];
   for (const part of new Set([...here, ...loaded.filter(name => name.startsWith(lite.href))]))
     if (!(await cache.match(part))) await cache.add(part).catch(() => {});
+  bar.dataset.kept = 'yes';
 }
 
 async function watch() {

@@ -1,6 +1,14 @@
 // What every page to read does: it stays readable without a network, and says where a notebook can't be run.
 const site = new URL('..', document.currentScript.src);
 
+// What has to be scrolled sideways can be reached by the keyboard.
+const reach = () => {
+  for (const box of document.querySelectorAll('pre, div.math, .table-wrapper'))
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+};
+reach();
+addEventListener('resize', reach);
+
 if (location.protocol === 'file:') {
   for (const box of document.querySelectorAll('.run-box')) {
     box.querySelector('p').textContent =
