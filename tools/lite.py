@@ -26,11 +26,23 @@ class LiteNotebook(Notebook):
         self.host = host
         self.asked: list[str] = []  # every address that the page and its kernel ask for
         self.page.context.on("request", self._ask)
+        self.refused: list[str] = []  # what a server had not
+        self.page.context.on("response", self._look)
         self.seconds = 0.0  # from the click until Python is ready
 
     def _ask(self, request) -> None:
         if not request.url.startswith(("data:", "blob:")):
             self.asked.append(request.url)
+
+    def _look(self, response) -> None:
+        # JupyterLite also asks the server for folders that are in the browser only.
+        if response.status >= 400 and "/lite/api/contents/" not in response.url:
+            self.refused.append(response.url)
+
+    def wrong(self) -> list[str]:
+        """What the console complained of, and what was asked for in vain."""
+        said = [said for said in self.console_errors if not said.startswith("Failed to load resource")]
+        return said + self.refused
 
     def _answer(self, dialog) -> None:
         self.dialogs.append(dialog.message)
@@ -46,6 +58,7 @@ class LiteNotebook(Notebook):
 
     def __exit__(self, *_):
         self.page.context.remove_listener("request", self._ask)
+        self.page.context.remove_listener("response", self._look)
         self.page.close()
 
     def open(self) -> None:

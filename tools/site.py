@@ -278,7 +278,10 @@ def write_lite(room: Path, out: Path, where: str) -> None:
     for name in ("bar.js", "bar.css", "icon.svg"):
         shutil.copy(alive / name, out / "course")
     page = out / "lab" / "index.html"
-    bar = '<link rel="stylesheet" href="../course/bar.css"><script defer src="../course/bar.js"></script>'
+    bar = (
+        '<link rel="icon" href="../course/icon.svg"><link rel="stylesheet" href="../course/bar.css">'
+        '<script defer src="../course/bar.js"></script>'
+    )
     page.write_text(page.read_text(encoding="utf-8").replace("</head>", f"{bar}</head>"), encoding="utf-8")
     (out / "service-worker.js").rename(out / "jupyterlite-service-worker.js")
     shutil.copy(alive / "lite-service-worker.js", out / "service-worker.js")

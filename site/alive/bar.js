@@ -83,7 +83,10 @@ button.addEventListener('click', async () => {
   const { contents } = window.jupyterapp.serviceManager;
   if (!confirm('Bring this notebook back as it was? Your version stays beside it as a copy.')) return;
   await context.save();
-  await contents.copy(context.path, context.path.replace(/\/?[^/]*$/, ''));
+  const mine = await contents.get(context.path, { content: true });
+  const moment = new Date().toISOString().slice(0, 19).replace('T', ' ').replaceAll(':', '.');
+  const copy = context.path.replace(/\.ipynb$/, ` (mine, ${moment}).ipynb`);
+  await contents.save(copy, { ...mine, path: copy, name: copy.split('/').pop() });
   await contents.delete(context.path);
   const again = new URL(location.href);
   again.searchParams.set('path', context.path);
