@@ -26,7 +26,9 @@ ENDLESS = "def my_row_sums(weights):\n    while True:\n        pass\n\n\n" + EXE
 def python(site):
     """These tests need Pyodide in the site's own folder: from another host it is out of their reach."""
     if not (site / "lite" / "python" / "pyodide").is_dir():
-        pytest.skip("NO NOTEBOOK WAS RUN IN JUPYTERLITE: there is no Pyodide in build/pyodide (make pyodide).")
+        pytest.skip(
+            "NO NOTEBOOK WAS RUN IN JUPYTERLITE: there is no Pyodide in build/pyodide (make pyodide)."
+        )
 
 
 def number_of(path: str, text: str) -> int:
