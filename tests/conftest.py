@@ -241,8 +241,8 @@ def weight_of_the_site(terminal):
     if said["lite"]:
         terminal.section("notebooks run in JupyterLite")
         for name, requests, size, ready, run in sorted(said["lite"]):
-            figures = f"{requests:>4} requests {size / 1e6:>6.2f} MB, ready in {ready:>3.0f} s, run in {run:>3.0f} s"
-            terminal.write_line(f"{name:<48}{figures}")
+            took = f"ready in {ready:>3.0f} s, run in {run:>3.0f} s"
+            terminal.write_line(f"{name:<48}{requests:>4} requests {size / 1e6:>6.2f} MB, {took}")
 
 
 def what_was_skipped(terminal):

@@ -1,4 +1,4 @@
-"""Every notebook of the site in JupyterLite, in a real browser with no network: it runs, and loses nothing."""
+"""Every notebook of the site in JupyterLite, in a real browser with no network: it runs and loses nothing."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_notebook_runs_to_its_end_with_the_stored_texts(browser, host, path, r
 
 
 def test_nothing_is_lost_and_nothing_hangs(browser, host):
-    """A wrong answer is diagnosed, an endless loop ends, and both are still there when the page is reloaded."""
+    """A wrong answer is diagnosed, an endless loop ends, and both are still there after a reload."""
     exercise = number_of(START, EXERCISE)
     imports = number_of(START, "import check_favourites")
     with LiteNotebook(browser, host, START) as notebook:
@@ -108,7 +108,8 @@ def test_a_notebook_can_be_reset_and_the_learners_version_stays(browser, host):
               const { contents } = window.jupyterapp.serviceManager;
               const all = (await contents.get('notebooks', { content: true })).content.map(file => file.path);
               const copies = all.filter(path => path.includes('(mine'));
-              return Promise.all(copies.map(async path => JSON.stringify((await contents.get(path, { content: true })).content)));
+              const read = async path => JSON.stringify((await contents.get(path, { content: true })).content);
+              return Promise.all(copies.map(read));
             }"""
         )
         assert any("axis=0" in copy for copy in copies)

@@ -1,10 +1,10 @@
-"""The pages of the site: whole, valid, described, small, and readable from any folder, a file or no network."""
+"""The pages of the site: valid, described, small, and readable from any folder, a file or no network."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
 
@@ -22,7 +22,7 @@ each_notebook = pytest.mark.parametrize("name", NOTEBOOKS)
 MOST = 1_500_000  # bytes of a page with all that it loads
 
 
-@lru_cache(maxsize=None)
+@cache
 def tree(path: Path):
     """A page as an HTML 5 parser reads it, and what that parser has to say about it."""
     import html5lib

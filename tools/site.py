@@ -80,7 +80,8 @@ def run_box(path: Path) -> str:
     return (
         f'<div class="run-box"><a class="run-button" href="{html.escape(target)}">Run this notebook</a>'
         f"<p>It runs in your browser, with nothing to install. Python arrives first: {MEGABYTES} MB, about "
-        "20 seconds on a fast line, and less on later visits. What you change is saved in this browser.</p></div>"
+        "20 seconds on a fast line, and less on later visits. What you change is saved in this browser."
+        "</p></div>"
     )
 
 
@@ -158,7 +159,7 @@ def write_pages(room: Path, out: Path) -> None:
 
 
 def browser_packages() -> list[str]:
-    """The names of what the course needs in the browser, besides itself and the packages of Pyodide's lock."""
+    """The names of what the course needs in the browser besides itself and the packages of Pyodide's lock."""
     place = {"sys_platform": "emscripten", "platform_system": "Emscripten", "extra": ""}
     has = set(json.loads(pyodide.LOCK.read_text(encoding="utf-8"))["packages"])
     found, todo = [], ["thinking-machines"]
