@@ -106,10 +106,10 @@ def test_a_notebook_can_be_reset_and_the_learners_version_stays(browser, host):
         copies = notebook.page.evaluate(
             """async () => {
               const { contents } = window.jupyterapp.serviceManager;
-              const all = (await contents.get('notebooks', { content: true })).content.map(file => file.path);
+              const get = path => contents.get(path, { content: true });
+              const all = (await get('notebooks')).content.map(file => file.path);
               const copies = all.filter(path => path.includes('(mine'));
-              const read = async path => JSON.stringify((await contents.get(path, { content: true })).content);
-              return Promise.all(copies.map(read));
+              return Promise.all(copies.map(async path => JSON.stringify((await get(path)).content)));
             }"""
         )
         assert any("axis=0" in copy for copy in copies)
