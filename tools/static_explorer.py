@@ -13,6 +13,7 @@ import base64
 import html
 import itertools
 import json
+import re
 import sys
 import zlib
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ from helpers.explorers.head_setting import (
 from helpers.widgets.head_map import HeadMap
 from tools import notebooks
 
-__all__ = ["NAMES", "add_to", "key", "pack", "settings", "static_explorer", "unpack"]
+__all__ = ["NAMES", "add_to", "key", "pack", "page", "settings", "static_explorer", "unpack"]
 
 HERE = Path(__file__).parent
 WORDS = tuple(examples.sentence("cat"))
@@ -48,8 +49,8 @@ NAMES = {  # the pages that have one, and what it is like there: the notebook's 
 }
 NEEDS = {
     "few": "A sentence of your own needs Python",
-    "all": "A sentence of your own, random matrices, padding, temperature, comparing two settings, the products "
-    "of q·k and ablating heads need Python",
+    "all": "A sentence of your own, random matrices, padding, temperature, comparing two settings, the "
+    "products of q·k and ablating heads need Python",
 }
 LIVE = "../lite/lab/index.html?path=notebooks/{name}.ipynb"
 LOOK = {"cell_size": 40, "reads_above": True, "fit": 0.5, "listens": True}
@@ -132,8 +133,8 @@ class _Once:
 
 
 def unpack(packed: bytes) -> tuple[dict, dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """The header, and every frame's weights (n_heads, n, n), -inf where masked, and scores, as static_explorer.js
-    reads them."""
+    """What static_explorer.js reads: the header, and each frame's weights, -inf where masked, and scores:
+    (n_heads, n, n)."""
     whole = zlib.decompress(packed)
     at = 4 + int.from_bytes(whole[:4], "little")
     header = json.loads(whole[4:at])
@@ -165,16 +166,17 @@ def static_explorer(notebook_name: str, live: str = LIVE) -> str:
     drawing = str(HeadMap._esm).replace("export default { render };", "")
     address = html.escape(live.format(name=name), quote=True)
     packed = base64.b64encode(pack(name)).decode()
-    return (
+    fragment = (
         f'<div class="tm-static" data-controls="{NAMES[name]}" hidden>'
         '<div class="tm-choices"></div><p class="tm-caption"></p><div class="tm-maps"></div>'
-        "<p>Each number is computed by the course's own functions and stored here as float32, as the live map "
-        "gets it: two digits in a cell that has room, three where you point. "
+        "<p>Each number is computed by the course's own functions and stored here as float32, as the live "
+        "map gets it: two digits in a cell that has room, three where you point. "
         f'{NEEDS[NAMES[name]]}: <a href="{address}">open this notebook live</a>.</p></div>'
         f"<style>{HeadMap._css}{style}</style>"
         f'<script type="module">{drawing}\n'
         f'const PACKED = "{packed}";\n{script}</script>'
     )
+    return re.sub(r"\n\s*\n", "\n", fragment)  # an empty line would end it in Markdown
 
 
 def add_to(notebook: dict, name: str, live: str = LIVE) -> dict:
@@ -191,10 +193,15 @@ def add_to(notebook: dict, name: str, live: str = LIVE) -> dict:
     return notebook
 
 
-if __name__ == "__main__":
-    print(
+def page(name: str) -> str:
+    """A page with nothing but the explorer, to try it."""
+    return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><title>The head explorer</title>'
         '<meta name="viewport" content="width=device-width"><style>:root { color-scheme: light dark; } '
         "body { font-family: system-ui; margin: 1rem; }</style><main><h1>The head explorer</h1>"
-        f"{static_explorer(sys.argv[1])}</main></html>"
+        f"{static_explorer(name)}</main></html>"
     )
+
+
+if __name__ == "__main__":
+    print(page(sys.argv[1]))
