@@ -42,7 +42,7 @@ format: .venv/ready
 
 PYTEST = .venv/bin/python -m pytest -p tools.quick_start -n auto --maxprocesses 4
 test: .venv/ready
-	@$(PYTEST) -m "not site" $(ARGS)
+	@$(PYTEST) $(ARGS)
 
 test-fast: .venv/ready
 	@$(PYTEST) -m "not browser and not mutation and not site" $(ARGS)

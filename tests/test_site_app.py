@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 
 from tools.jupyterlab import VoilaPage, barriers, begins_with, too_wide, voila, wait_for_description
 from tools.notebooks import ROOT
 
-pytestmark = pytest.mark.site
+pytestmark = [
+    pytest.mark.site,
+    pytest.mark.skipif(not find_spec("voila"), reason="the app was not opened: Voilà is not installed"),
+]
 MAP = ".tm-scroll canvas"
 
 

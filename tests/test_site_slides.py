@@ -16,6 +16,11 @@ pytestmark = [
         reason="no slide was looked at: make slides installs what they are made with",
     ),
 ]
+OF_AXE = (  # which can't read the style sheets of a file
+    "Access to XMLHttpRequest at 'file:",
+    "Failed to load resource: net::ERR_FAILED",
+    "Couldn't load preload assets",
+)
 OUTSIDE = """() => {
   const said = [];
   const slide = document.querySelector('.slides > section.present');
@@ -54,11 +59,7 @@ def opened(browser, folder):
     yield show
     page.close()
     assert set(asked) <= {"file", "data"}, "a slide asks the network"
-    by_axe = (
-        "Access to XMLHttpRequest at 'file:",
-        "Failed to load resource: net::ERR_FAILED",
-    )  # a style sheet
-    assert [text for text in said if not text.startswith(by_axe)] == []
+    assert [text for text in said if not text.startswith(OF_AXE)] == []
 
 
 LECTURES = [
@@ -107,6 +108,32 @@ def test_an_answer_of_a_recall_question_comes_with_the_next_key(opened):
     assert answer.evaluate("element => getComputedStyle(element).visibility") == "hidden"
     page.keyboard.press("ArrowRight")
     page.wait_for_function("document.querySelector('.present .fragment').matches('.visible')")
+
+
+def test_what_is_too_large_for_any_slide_is_made_smaller(opened, folder):
+    from tools import slides
+
+    lines = "".join(f"x{i} = {i}\n" for i in range(24))
+    picture = notebooks.read(notebooks.FOLDER / "04_eight_heads.ipynb")
+    picture = next(
+        o
+        for _, c in notebooks.cells(picture, "code")
+        for o in c["outputs"]
+        if "image/png" in o.get("data", {})
+    )
+    cells = [
+        {"cell_type": "markdown", "source": "# A title"},
+        {"cell_type": "code", "metadata": {}, "source": lines + "wide = '" + 90 * "w" + "'", "outputs": []},
+        {"cell_type": "code", "metadata": {}, "source": "figures.bars(x)", "outputs": [picture]},
+    ]
+    body = slides.slides({"cells": cells}, "04").replace("<img ", '<img style="width: 900px; height: 900px" ')
+    (folder / "large.html").write_text(slides.PAGE.format(title="Large", body=body), encoding="utf-8")
+    page = opened("large.html")
+    page.wait_for_selector("body[data-slides]")
+    for place in range(int(page.evaluate("document.body.dataset.slides"))):
+        page.evaluate("place => Reveal.slide(place)", place)
+        assert page.evaluate(OUTSIDE) == []
+    assert place >= 1
 
 
 def test_axe_finds_no_barrier_on_a_slide_of_each_kind(opened):
