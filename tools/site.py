@@ -29,6 +29,7 @@ from packaging.requirements import Requirement
 
 from tools import pyodide
 from tools.notebooks import FOLDER, KERNEL_CHECK_ID, ROOT, joined, notebook_files, read, source
+from tools.static_explorer import add_to
 
 SOURCES = ROOT / "site"
 OFFICIAL = "https://cdn.jsdelivr.net/pyodide/v314.0.3/full/"
@@ -85,22 +86,16 @@ def run_box(path: Path) -> str:
     )
 
 
-def prepared(path: Path, static: Path) -> dict:
-    """The notebook as its page shows it: with the button, and what else is alive on the page."""
-    from tools.live_pages import extra_html
-
-    notebook = read(path)
-    notebook["cells"] = [cell for cell in notebook["cells"] if cell.get("id") != KERNEL_CHECK_ID]
-    for cell in notebook["cells"]:
+def prepared(path: Path) -> dict:
+    """The notebook as its page shows it: with the button, and an explorer that answers without Python."""
+    notebook = add_to(read(path), path.stem)
+    shown = [cell for cell in notebook["cells"] if cell.get("id") != KERNEL_CHECK_ID]
+    for cell in shown:
         if cell["metadata"].get("jupyter", {}).get("source_hidden"):
             cell["metadata"]["tags"] = [*cell["metadata"].get("tags", []), "hide-input"]
-    box = {"cell_type": "markdown", "id": "run-box", "metadata": {}}
-    extra = extra_html(path, static)
-    after_title = next(n for n, cell in enumerate(notebook["cells"], 1) if cell["cell_type"] == "markdown")
-    notebook["cells"].insert(after_title, {**box, "source": run_box(path)})
-    if extra:
-        notebook["cells"].insert(after_title + 1, {**box, "id": "extra", "source": extra})
-    return notebook
+    box = {"cell_type": "markdown", "id": "run-box", "metadata": {}, "source": run_box(path)}
+    after_title = next(n for n, cell in enumerate(shown, 1) if cell["cell_type"] == "markdown")
+    return {**notebook, "cells": [*shown[:after_title], box, *shown[after_title:]]}
 
 
 def alts(path: Path) -> list[str]:
@@ -128,11 +123,10 @@ def write_pages(room: Path, out: Path) -> None:
     pages = room / "pages"
     shutil.copytree(SOURCES / "pages", pages)
     shutil.copy(SOURCES / "alive" / "icon.svg", pages)
-    static = pages / "_static"
     for path in notebook_files():
         copy = pages / path.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(json.dumps(prepared(path, static)), encoding="utf-8")
+        copy.write_text(json.dumps(prepared(path)), encoding="utf-8")
     (pages / "index.md").write_text(index(), encoding="utf-8")
     run(
         sys.executable,
