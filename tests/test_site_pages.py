@@ -81,6 +81,15 @@ def test_every_picture_has_its_stored_description(site, name):
     assert shown == stored
 
 
+def test_the_published_site_says_where_else_the_notebooks_run(monkeypatch):
+    from tools.site import index  # needs what only the site's environment has
+
+    monkeypatch.setenv("GITHUB_REPOSITORY", "owner/name")
+    assert "mybinder.org/v2/gh/owner/name/HEAD" in index() and "git+https://github.com/owner/name" in index()
+    monkeypatch.delenv("GITHUB_REPOSITORY")
+    assert "mybinder" not in index() and "<!--" not in index()
+
+
 def test_formulas_are_mathml(site):
     text = (site / "notebooks" / "04_eight_heads.html").read_text(encoding="utf-8")
     assert "<math" in text and "$W_O$" not in text and "MathJax" not in text

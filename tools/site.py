@@ -115,7 +115,21 @@ def index() -> str:
     listed = "\n".join(f"[{titled}]({name})\n: {teaches[name]}\n" for name, titled in names.items())
     contents = "\n".join(f"{titled} <{name.removesuffix('.ipynb')}>" for name, titled in names.items())
     text = (SOURCES / "index.md").read_text(encoding="utf-8")
-    return text.replace("<!-- notebooks -->", listed).replace("<!-- contents -->", contents)
+    text = text.replace("<!-- notebooks -->", listed).replace("<!-- contents -->", contents)
+    return text.replace("<!-- elsewhere -->", elsewhere(os.environ.get("GITHUB_REPOSITORY", "")))
+
+
+def elsewhere(repository: str) -> str:
+    """Where else the notebooks run, for the owner/name that the site is published from; "" where it isn't."""
+    if not repository:
+        return ""
+    github, start = f"https://github.com/{repository}", "notebooks/00_start_here.ipynb"
+    binder = f"https://mybinder.org/v2/gh/{repository}/HEAD?urlpath=lab/tree/{start}"
+    colab = f"https://colab.research.google.com/github/{repository}/blob/main/{start}"
+    return (
+        f"They also run [on Binder]({binder}) and [in Colab]({colab}); in Colab, run "
+        f"`%pip install -q git+{github}` in a cell of its own first. [The source]({github}) has all of it."
+    )
 
 
 def write_pages(room: Path, out: Path) -> None:

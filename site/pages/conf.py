@@ -14,6 +14,7 @@ extensions = ["myst_nb", "mathml"]
 html_math_renderer = "mathml"
 nb_execution_mode = "off"  # the stored outputs are shown, which tests compare
 nb_render_markdown_format = "myst"
+nb_code_prompt_show, nb_code_prompt_hide = "Show the code", "Hide the code"
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
 html_theme = "furo"
 html_static_path = ["_static"]
