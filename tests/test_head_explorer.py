@@ -118,7 +118,8 @@ def test_every_weight_is_explained_by_its_score_and_its_gap_to_the_rows_highest(
             assert said.startswith("masked") and weight == 0
             continue
         score = result.queries[head, i] @ result.keys[head, j]
-        assert said.startswith(f"q·k = {score:.2f} → ÷ √64 ÷ 2 = {score / 16:.3f} → ")
+        steps = f"q·k = {score:.2f} → ÷ √64 ÷ 2 = {score / 16:.3f} → "
+        assert said.startswith(steps.replace("-", "−"))
         power, total, found = re.search(rf"e\^(0|−{NUMBER[1:-1]}) ÷ {NUMBER} = {NUMBER}$", said).groups()
         gap = float(power.replace("−", "-"))
         assert np.exp(gap) / float(total) == pytest.approx(weight, abs=1.5e-3) and float(found) == round(

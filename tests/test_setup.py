@@ -30,6 +30,7 @@ else:
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 RUNTIME = {r.name: r for r in map(Requirement, PROJECT["project"]["dependencies"])}
 DEV = {r.name: r for r in map(Requirement, PROJECT["dependency-groups"]["dev"])}
+SITE = {r.name: r for r in map(Requirement, PROJECT["dependency-groups"]["site"])}
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -50,31 +51,39 @@ def test_conda_asks_for_the_same_packages_as_pyproject():
     assert environment["name"] == PROJECT["project"]["name"]
 
 
-def locked() -> list[tuple[Requirement, list[str]]]:
-    """Every pin of requirements.lock, with the options that follow it."""
-    text = (ROOT / "requirements.lock").read_text(encoding="utf-8").replace("\\\n", " ")
+LOCKS = {"requirements.lock": {**RUNTIME, **DEV}, "site/requirements.lock": {**RUNTIME, **SITE}}
+each_lock = pytest.mark.parametrize("lock", LOCKS)
+
+
+def locked(lock: str) -> list[tuple[Requirement, list[str]]]:
+    """Every pin of a lock, with the options that follow it."""
+    text = (ROOT / lock).read_text(encoding="utf-8").replace("\\\n", " ")
     return [
         (Requirement(line.split(" --hash=")[0]), re.findall(r"--\S+", line)) for line in text.splitlines()
     ]
 
 
-def test_lock_holds_pins_and_hashes_and_no_address():
-    assert "://" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
-    for pin, options in locked():
+@each_lock
+def test_lock_holds_pins_and_hashes_and_no_address(lock):
+    assert "://" not in (ROOT / lock).read_text(encoding="utf-8")
+    for pin, options in locked(lock):
         assert re.fullmatch(r"==[\w.]+", str(pin.specifier)) and pin.url is None, pin
         assert options and all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", option) for option in options), pin
 
 
+PYTHONS = {"requirements.lock": range(10, 15), "site/requirements.lock": range(11, 15)}
+
+
 @pytest.mark.parametrize("system", ["linux", "darwin", "win32"])
-@pytest.mark.parametrize("python", ["3.10", "3.11", "3.12", "3.13", "3.14"])
-def test_lock_fits_pyproject(python, system):
+@pytest.mark.parametrize("lock, python", [(lock, f"3.{n}") for lock in PYTHONS for n in PYTHONS[lock]])
+def test_lock_fits_pyproject(lock, python, system):
     place = {"python_version": python, "python_full_version": f"{python}.0", "sys_platform": system}
-    fits = [pin for pin, _ in locked() if pin.marker is None or Marker(str(pin.marker)).evaluate(place)]
+    fits = [pin for pin, _ in locked(lock) if pin.marker is None or Marker(str(pin.marker)).evaluate(place)]
     names = [canonicalize_name(pin.name) for pin in fits]
     assert len(names) == len(set(names)), "one package is pinned twice"
     versions = {name: str(pin.specifier)[2:] for name, pin in zip(names, fits)}
-    for name, wanted in {**RUNTIME, **DEV}.items():
-        assert name in versions, f"{name} is not in requirements.lock: make lock"
+    for name, wanted in LOCKS[lock].items():
+        assert name in versions, f"{name} is not in {lock}: make lock"
         assert wanted.specifier.contains(versions[name]), (
             f"{name} {versions[name]} is outside {wanted}: make lock"
         )
@@ -183,12 +192,22 @@ def test_the_citation_names_the_version_and_the_licence():
     assert (citation["version"], citation["license"]) == (project["version"], project["license"])
 
 
-def test_the_workflow_names_actions_by_commit_and_checks_before_it_tests():
-    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
-    for name, job in workflow["jobs"].items():
-        assert name == "check" or job["needs"] == "check"
+WORKFLOWS = {
+    path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))
+    for path in (ROOT / ".github" / "workflows").glob("*.yml")
+}
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_workflow_names_actions_by_commit(name):
+    for job in WORKFLOWS[name]["jobs"].values():
         for step in job["steps"]:
             assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", step.get("uses", "a/b@" + "0" * 40)), step
+
+
+def test_the_workflow_checks_before_it_tests():
+    workflow = WORKFLOWS["ci"]
+    assert all(name == "check" or job["needs"] == "check" for name, job in workflow["jobs"].items())
     lines = [step.get("run") for job in workflow["jobs"].values() for step in job["steps"]]
     assert {"make check", "make test", "make test-lowest"} <= set(lines)
 

@@ -178,7 +178,7 @@ class Result:
         if found.gap <= -5e-4:
             place, power = f"{-found.gap:.3f} below {place}", f"e^−{-found.gap:.3f}"
         steps += [place, f"softmax: {power} ÷ {found.total:.3f} = {found.weight:.3f}"]
-        return " → ".join(steps)
+        return " → ".join(steps).replace("-", "−")
 
 
 def compute(setting: Setting) -> Result:

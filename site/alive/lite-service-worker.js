@@ -1,0 +1,2 @@
+self.offlinePage = '../offline.html';
+importScripts('../service-worker.js', 'jupyterlite-service-worker.js');
