@@ -44,7 +44,7 @@ def shown(notebook: LiteNotebook, number: int) -> str:
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether two texts are the same but for the last digits of float32: NumPy versions print them differently."""
+    """Whether two texts are the same but for the last digits of float32, which NumPy may not print."""
     found, stored = (re.split(r"(\d+\.\d+(?:e[+-]\d+)?)", text) for text in (one, other))
     return found[::2] == stored[::2] and all(
         math.isclose(float(a), float(b), rel_tol=2e-7) for a, b in zip(found[1::2], stored[1::2])
