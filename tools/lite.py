@@ -8,8 +8,10 @@ with serving(folder) as host, chromium() as browser:
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from tools.jupyterlab import IDLE, SECOND, Notebook
+from tools.site import RUN
 from tools.web import Host
 
 READY = "document.querySelector('#course-bar button')?.hidden === false"
@@ -63,8 +65,8 @@ class LiteNotebook(Notebook):
 
     def open(self) -> None:
         start = time.monotonic()
-        address = f"{self.host.url}lite/lab/index.html?path={self.path}"
-        self.page.goto(address, wait_until="domcontentloaded")
+        page = RUN.format(name=Path(self.path).stem, path=self.path)
+        self.page.goto(self.host.url + page, wait_until="domcontentloaded")
         self.wait_until_ready()
         self.seconds = time.monotonic() - start
 

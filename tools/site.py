@@ -34,6 +34,8 @@ from tools.static_explorer import add_to
 SOURCES = ROOT / "site"
 OFFICIAL = "https://cdn.jsdelivr.net/pyodide/v314.0.3/full/"
 KERNEL = "@jupyterlite/pyodide-kernel-extension:kernel"
+# A workspace of its own, or JupyterLite would open all earlier notebooks again, with a Python each.
+RUN = "lite/lab/index.html?workspace={name}&path={path}"
 # What the kernel would otherwise ask for one by one, after Python has started.
 KERNEL_PACKAGES = ("micropip", "piplite", "ipykernel", "comm", "pyodide-kernel", "jedi", "ipython")
 ONLY_FOR_SERVERS = {"jupyterlab-widgets", "widgetsnbextension"}  # parts of ipywidgets that no kernel needs
@@ -77,7 +79,7 @@ def what_it_teaches() -> dict[str, str]:
 def run_box(path: Path) -> str:
     """What stands below a notebook's title: the button that opens it to run, and what that costs."""
     up = "../" * len(path.relative_to(ROOT).parent.parts)
-    target = f"{up}lite/lab/index.html?path={path.relative_to(ROOT).as_posix()}"
+    target = up + RUN.format(name=path.stem, path=path.relative_to(ROOT).as_posix())
     return (
         f'<div class="run-box"><a class="run-button" href="{html.escape(target)}">Run this notebook</a>'
         f"<p>It runs in your browser, with nothing to install. Python arrives first: {MEGABYTES} MB, about "
@@ -88,7 +90,7 @@ def run_box(path: Path) -> str:
 
 def prepared(path: Path) -> dict:
     """The notebook as its page shows it: with the button, and an explorer that answers without Python."""
-    notebook = add_to(read(path), path.stem)
+    notebook = add_to(read(path), path.stem, "../" + RUN.format(name="{name}", path="notebooks/{name}.ipynb"))
     shown = [cell for cell in notebook["cells"] if cell.get("id") != KERNEL_CHECK_ID]
     for cell in shown:
         if cell["metadata"].get("jupyter", {}).get("source_hidden"):
