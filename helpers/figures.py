@@ -363,8 +363,8 @@ def weights_alt(panels: Sequence[Panel], queries, keys) -> str:
     parts = []
     for panel in panels[:8]:
         most = [
-            f"{short(queries[i])} attends most to {short(keys[row.argmax()])} ({row.max():.2f})"
-            for i, row in enumerate(panel.cells[:4])
+            f"{short(queries[i])} attends most to {short(keys[j])} ({panel.cells[i, j]:.2f})"
+            for i, j in enumerate(_largest_seen(panel)[:4])
         ]
         parts.append(f"{panel.title}: {', '.join(most)}")
     more = f" {len(panels) - 8} more heads are drawn." if len(panels) > 8 else ""
@@ -380,8 +380,8 @@ def numbers_text(panels: Sequence[Panel], rows, columns, note="") -> str:
         out.append(panel.title)
         if len(columns) > 9:
             out += [
-                f"  {word.ljust(left)}  most at {columns[row.argmax()]}: {row.max():.3f}"
-                for word, row in zip(rows, panel.cells)
+                f"  {rows[i].ljust(left)}  most at {columns[j]}: {panel.cells[i, j]:.3f}"
+                for i, j in enumerate(_largest_seen(panel))
             ]
             continue
         digits = 3 if panel.palette == "weights" else panel.digits
@@ -605,3 +605,8 @@ def _hidden(panel: Panel) -> np.ndarray:
     """Which cells are hatched: the masked ones, and scores of -inf."""
     minus_infinity = np.isneginf(np.asarray(panel.cells, dtype=float))
     return minus_infinity if panel.masked is None else minus_infinity | panel.masked
+
+
+def _largest_seen(panel: Panel) -> np.ndarray:
+    """The column of the largest cell in each row, the hatched ones left out: (rows,)."""
+    return np.where(_hidden(panel), -np.inf, panel.cells).argmax(axis=-1)

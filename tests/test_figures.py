@@ -320,6 +320,15 @@ def test_every_head_of_every_layer_has_its_own_small_map():
         figures.layer_maps(2 * weights, WORDS)
 
 
+def test_what_is_said_of_a_map_leaves_the_hatched_cells_out():
+    weights = np.tile([0.6, *np.linspace(0.02, 0.08, 8), 0.0], (2, 1))
+    masked = np.tile(np.arange(10) == 0, (2, 1))
+    panel, columns = figures.Panel("without the first", weights, masked=masked), [f"w{j}" for j in range(10)]
+    text = figures.numbers_text([panel], ["a", "b"], columns)
+    assert text.splitlines()[1:] == ["  a  most at w8: 0.080", "  b  most at w8: 0.080"]
+    assert "a attends most to w8 (0.08)" in figures.weights_alt([panel], ["a", "b"], columns)
+
+
 def test_the_two_colour_bars_of_a_product_name_their_grids_in_order():
     picture = DRAWN["vector_grids"]()
     picture.png()
