@@ -190,7 +190,8 @@ def draw_panel(
         for label in axes.get_xticklabels():
             label.set(ha="right", rotation_mode="anchor")
     axes.tick_params(length=0)
-    axes.spines[:].set(visible=True, alpha=0.4)
+    axes.spines[:].set_visible(True)
+    axes.spines[:].set_alpha(0.4)
     axes.set(xlabel=plain(column_axis), ylabel=plain(row_axis))
     if numbers:
         for i, j in np.ndindex(panel.cells.shape):
