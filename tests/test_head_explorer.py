@@ -469,6 +469,7 @@ def test_few_controls_are_the_sentence_and_the_two_sliders():
     shown = [c for c in controls(explorer) if c.layout.display != "none"]
     assert shown == [explorer.heads, explorer.head_size, explorer.sentence]
     explorer.heads.value = 4
+    assert "4 heads × 128 = 512 columns · 1,048,576 parameters" in explorer.summary.value  # notebook 00 asks
     assert explorer.weights.shape == (4, 7, 7)
 
 

@@ -62,7 +62,7 @@ class HeadExplorer(HeadMoves):
         source = DESIGNED if self.given or source == "made by hand" else choose("source", source, SOURCES)
         usual = min(8, HEAD_COUNTS[source][-1])
         n_heads = choose("n_heads", usual if n_heads is None else n_heads, HEAD_COUNTS[source])
-        self.few = choose("controls", controls, ("all", "few")) == "few"
+        few = choose("controls", controls, ("all", "few")) == "few"
         key_words = None if keys is None else _read(keys)
         if key_words and source in OWN_SENTENCE:
             raise ValueError(f"keys go with {DESIGNED!r} or {RANDOM!r} matrices, and source is {source!r}")
@@ -75,7 +75,7 @@ class HeadExplorer(HeadMoves):
             source,
             choose("mask", mask, MASKS),
             given=len(self.given.weights) if self.given else 0,
-            few=self.few,
+            few=few,
             **layout,
         )
         self._listen()
@@ -154,8 +154,7 @@ class HeadExplorer(HeadMoves):
             rest=self.cell,
             reason=result.explain(*self.cell),
         )
-        caption = [] if self.few else [result.caption]
-        say(self.summary, ". ".join(filter(None, [*caption, " ".join(result.remarks)])))
+        say(self.summary, ". ".join(filter(None, [result.caption, " ".join(result.remarks)])))
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:  # no kernel
