@@ -97,6 +97,7 @@ button.addEventListener('click', async () => {
   try {
     const parts = await arrive();
     await ready();
+    if (innerWidth < 700) window.jupyterapp.shell.collapseLeft(); // on a phone the list of files hides the notebook
     button.hidden = false;
     watch();
     await keep(parts);
