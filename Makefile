@@ -1,8 +1,8 @@
 # make lab      open the course in JupyterLab, on the first notebook
 # make check    look at formatting, lint and types; a few seconds
 # make format   bring code and notebooks into the form that check asks for
-# make test     run every test and compare every notebook with its stored outputs; five minutes on two cores
-# make test-fast  the same without a browser and without breaking the core on purpose; a minute and a half
+# make test     run every test and compare every notebook with its stored outputs; six to seven minutes on two cores
+# make test-fast  the same without a browser and without breaking the core on purpose; two minutes
 # make test-lowest  run the notebooks on the lowest versions of the packages (needs uv)
 # make update   bring the newest version of the course, and keep what you have changed
 # make refresh  run the notebooks on fresh kernels and store their outputs
