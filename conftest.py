@@ -35,8 +35,12 @@ def pytest_collection_modifyitems(items):
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
     rank = {"browser": 0, "mutation": 1}
-    items.sort(key=lambda item: "07_learning" not in item.nodeid)  # its sliders take longest
-    items.sort(key=lambda item: min([rank.get(mark.name, 2) for mark in item.iter_markers()], default=2))
+
+    def turn(item):
+        first = min([rank.get(mark.name, 2) for mark in item.iter_markers()], default=2)
+        return first, "07_learning" not in item.nodeid  # its sliders take longest
+
+    items.sort(key=turn)
 
 
 class OneNotebookAtATime(LoadScopeScheduling):
@@ -166,14 +170,16 @@ def pytest_terminal_summary(terminalreporter):
         what_was_skipped(terminalreporter)
 
 
+def recorded(terminal):
+    """For each test that ran, in whichever process, whether it passed and what it recorded."""
+    for outcome in ("passed", "failed"):
+        for report in terminal.stats.get(outcome, []):
+            yield report.passed, dict(getattr(report, "user_properties", ()))
+
+
 def mutation_score(terminal):
-    """The score of test_mutations.py, also where the tests ran in other processes."""
-    rows = [
-        (report.passed, dict(report.user_properties))
-        for outcome in ("passed", "failed")
-        for report in terminal.stats.get(outcome, [])
-        if "mutation" in dict(getattr(report, "user_properties", ()))
-    ]
+    """The score of test_mutations.py."""
+    rows = [(good, said) for good, said in recorded(terminal) if "mutation" in said]
     mutations = [(good, said) for good, said in rows if not said["mutation"].startswith("(control")]
     if rows:
         terminal.section(
@@ -185,12 +191,7 @@ def mutation_score(terminal):
 
 def sliders_tested(terminal):
     """How many sliders test_browser.py has moved to both ends, of how many are in the notebooks."""
-    rows = [
-        dict(report.user_properties)
-        for outcome in ("passed", "failed")
-        for report in terminal.stats.get(outcome, [])
-        if "sliders" in dict(getattr(report, "user_properties", ()))
-    ]
+    rows = [said for _, said in recorded(terminal) if "sliders" in said]
     if rows:
         tested, present = (sum(row["sliders"][k] for row in rows) for k in (0, 1))
         terminal.section(f"sliders moved to both ends in a browser: {tested} of {present}")
@@ -200,12 +201,7 @@ def sliders_tested(terminal):
 
 def catalogue_score(terminal):
     """How many wrong versions each check has caught and named, of how many that can occur in it."""
-    rows = [
-        dict(report.user_properties)["catalogue"]
-        for outcome in ("passed", "failed")
-        for report in terminal.stats.get(outcome, [])
-        if "catalogue" in dict(getattr(report, "user_properties", ()))
-    ]
+    rows = [said["catalogue"] for _, said in recorded(terminal) if "catalogue" in said]
     if rows:
         total, caught, named = (sum(row[i] for row in rows) for i in (1, 2, 3))
         terminal.section(f"wrong versions caught: {caught} of {total}, named rightly: {named}")
@@ -219,10 +215,9 @@ def catalogue_score(terminal):
 def layers_of_the_diagnosis(terminal):
     """Which layer of a check's diagnosis spoke, for each set of wrong answers, and right styles accepted."""
     said = {}
-    for outcome in ("passed", "failed"):
-        for report in terminal.stats.get(outcome, []):
-            for name, value in getattr(report, "user_properties", ()):
-                said.setdefault(name, []).append(value)
+    for _, values in recorded(terminal):
+        for name, value in values.items():
+            said.setdefault(name, []).append(value)
     tables = {name: values for name, values in said.items() if name.startswith("layers of ")}
     if not tables:
         return
@@ -241,18 +236,15 @@ def layers_of_the_diagnosis(terminal):
 
 def weight_of_the_site(terminal):
     """What each page of the site loads, and how long each notebook that runs there took to be ready."""
-    said = {"page": [], "lite": []}
-    for report in terminal.stats.get("passed", []) + terminal.stats.get("failed", []):
-        for name, value in getattr(report, "user_properties", ()):
-            if name in said:
-                said[name].append(value)
-    if said["page"]:
+    pages = [said["page"] for _, said in recorded(terminal) if "page" in said]
+    if pages:
         terminal.section("the pages of the site, with all that they load")
-        for name, requests, size in sorted(said["page"]):
+        for name, requests, size in sorted(pages):
             terminal.write_line(f"{name:<48}{requests:>4} requests {size / 1e6:>6.2f} MB")
-    if said["lite"]:
+    notebooks_run = [said["lite"] for _, said in recorded(terminal) if "lite" in said]
+    if notebooks_run:
         terminal.section("notebooks run in JupyterLite")
-        for name, requests, size, ready, run in sorted(said["lite"]):
+        for name, requests, size, ready, run in sorted(notebooks_run):
             took = f"ready in {ready:>3.0f} s, run in {run:>3.0f} s"
             terminal.write_line(f"{name:<48}{requests:>4} requests {size / 1e6:>6.2f} MB, {took}")
 

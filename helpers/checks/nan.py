@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -24,27 +25,21 @@ def nan_reason(program: Program | None, arguments: Mapping) -> str:
 def nan_in(program: Program, values) -> str:
     """The first expression that holds a nan, or +inf before it, though nothing inside of it does."""
     for part in program.parts:
-        own = [x for x in values[part.number] if isinstance(x, (np.ndarray, float, np.floating))]
-        if not any(_bad(x) for x in own):
+        if not any(map(_bad, values[part.number])):
             continue
         inside = [x for n in part.inner for x in values[n]]
-        if any(_bad(x) for x in inside):
+        if any(map(_bad, inside)):
             return ""
         why = _why_nan(part.node, inside)
         return f"The first nan is in {program.where(part.line)}: `{brief(part.text)}`. {why}".rstrip()
     return ""
 
 
-def _bad(value) -> bool:
-    return isinstance(value, (np.ndarray, float, np.floating)) and bool(
-        np.isnan(np.asarray(value, float)).any()
-    )
+def _holds(test, value) -> bool:
+    return isinstance(value, (np.ndarray, float, np.floating)) and bool(test(np.asarray(value, float)).any())
 
 
-def _infinite(value) -> bool:
-    return isinstance(value, (np.ndarray, float, np.floating)) and bool(
-        np.isinf(np.asarray(value, float)).any()
-    )
+_bad, _infinite = partial(_holds, np.isnan), partial(_holds, np.isinf)
 
 
 def _why_nan(node, inside: Sequence) -> str:
